@@ -1,0 +1,158 @@
+"""A whole engine without sockets or threads: real keyspace, log and background work over a simulated disk.
+
+:class:`WholeEngine` executes commands as ``net`` would have them executed and answers with the decoded wire
+form of the reply (``tests/support/client.py``).  Time stands still until it is moved; background work runs
+when it is told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from durable_redis.clock import Clock
+from durable_redis.commands import build_commands
+from durable_redis.config.config import Config
+from durable_redis.engine.engine import Engine
+from durable_redis.engine.recovery import OpenStorage, StorageOptions, recover
+from storage.backends.memory import MemoryBackend, no_fault
+from storage.directory import DirectoryLock, Identity
+from storage.errors import StorageError
+from tests.support.client import Incomplete, decode
+from tests.support.simdisk import SimDisk
+
+START_MS = 1_700_000_000_000
+LOG_ID = "ab" * 20
+DEFAULTS: dict[str, Any] = {
+    "appendfsync": "always",
+    "wal-sync-mode": "inline",
+    "requirepass": "",
+    "maxmemory": 0,
+    "maxmemory-policy": "noeviction",
+    "maxmemory-samples": 5,
+    "maxclients": 10000,
+    "port": 6379,
+    "disk-reserve": 0,
+    "wal-retention-bytes": 0,
+    "checkpoint-wal-bytes": 1 << 30,
+    "checkpoint-interval": 3600,
+    "enable-debug-command": "yes",
+    "proto-max-bulk-len": 512 << 20,
+    "client-query-buffer-limit": 1 << 30,
+}
+
+
+class Options:
+    """A configuration of which only the named options exist."""
+
+    path = None
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = DEFAULTS | values
+
+    def get_int(self, name: str) -> int:
+        return int(self.values[name])
+
+    def get_str(self, name: str) -> str:
+        return str(self.values[name])
+
+    def get_bool(self, name: str) -> bool:
+        return bool(self.values[name])
+
+    def on_change(self, name: str, apply: Callable[..., object]) -> None:
+        pass
+
+
+class StillClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.ms = START_MS
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def now_us(self) -> int:
+        return self.ms * 1000
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+
+class WholeEngine:
+    """One engine and one client of it."""
+
+    def __init__(self, options: dict[str, Any] | None = None, protocol: int = 2) -> None:
+        self.clock = StillClock()
+        self.backend = MemoryBackend()
+        self.config = Options(options or {})
+        disk = SimDisk()
+        storage_options = StorageOptions("dir", "memory", 16, 1 << 20, 0, 0)
+        keyspace, log, replayed, cut_bytes = recover(
+            disk, "dir/wal", self.backend, LOG_ID, storage_options, START_MS, True
+        )
+        storage = OpenStorage(
+            cast(DirectoryLock, None),
+            Identity(LOG_ID, "memory", START_MS),
+            self.backend,
+            keyspace,
+            log,
+            replayed,
+            cut_bytes,
+        )
+        self.engine = Engine(cast(Config, self.config), storage, build_commands(), cast(Clock, self.clock))
+        self.client = self.engine.connect("127.0.0.1:1000", "127.0.0.1:6379", 9)
+        self.client.protocol = protocol
+        self.client.authenticated = True
+
+    def call(self, *words: bytes | str | int) -> Any:
+        """Execute one command and commit; its reply, or :class:`Incomplete` while there is none."""
+        argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        self.engine.begin_batch()
+        self.engine.execute(self.client, argv)
+        self.engine.commit()
+        return self.take_reply()
+
+    def take_reply(self) -> Any:
+        """What has been answered since, or :class:`Incomplete`."""
+        data = b"".join(self.client.out)
+        self.client.out.clear()
+        if not data:
+            return Incomplete
+        reply, end = decode(data, 0)
+        assert end == len(data), data
+        return reply
+
+    def info(self, *sections: str) -> dict[str, str]:
+        """The fields of INFO."""
+        text = self.call("INFO", *sections).decode()
+        return dict(line.split(":", 1) for line in text.split("\r\n") if line and line[0] != "#")
+
+    def work(self) -> None:
+        """Run all background work to its end, workers' jobs included."""
+        background = self.engine.background
+        while not background.idle:
+            if background.jobs:
+                job = background.jobs.popleft()
+                result = job.run()
+                if job.done is not None:
+                    job.done(result)
+            else:
+                background.run(0.001)
+
+    def fail_next_commit(self, message: str) -> None:
+        """Let the backend refuse the next checkpoint."""
+
+        def fault(step: str) -> None:
+            if step == "commit":
+                self.backend.fault = no_fault
+                raise StorageError(message)
+
+        self.backend.fault = fault
+
+    def make_cold(self) -> None:
+        """Bring everything to the backend and drop the cache."""
+        self.call("SAVE")
+        self.work()
+        self.take_reply()
+        self.engine.keyspace.drop_clean()
