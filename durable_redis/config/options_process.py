@@ -1,0 +1,44 @@
+"""Options of the process: what it logs, and what clients may do to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durable_redis.config.kinds import Enum, Text
+from durable_redis.config.option import Option, in_group
+
+PROCESS: Final = in_group(
+    "process",
+    Option(
+        "loglevel",
+        Enum("debug", "verbose", "notice", "warning"),
+        "notice",
+        "How much is logged: 'debug' (for developers), 'verbose', 'notice' (what an operator wants to "
+        "know), 'warning' (only what needs attention).",
+        live=False,
+    ),
+    Option(
+        "logfile",
+        Text(),
+        "",
+        "File to which log lines are appended; empty for the standard output. (The log of writes is "
+        "something else: see 'dir'.)",
+        mutable=False,
+    ),
+    Option(
+        "enable-debug-command",
+        Enum("no", "yes", "local"),
+        "no",
+        "Who may use DEBUG, which can stop or crash the server: nobody, everybody, or clients on this "
+        "machine.",
+        mutable=False,
+    ),
+    Option(
+        "enable-protected-configs",
+        Enum("no", "yes", "local"),
+        "no",
+        "Who may change options with CONFIG SET that could be used to take over the machine: nobody, "
+        "everybody, or clients on this machine.",
+        mutable=False,
+    ),
+)

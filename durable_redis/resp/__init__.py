@@ -1,0 +1,1 @@
+"""RESP: requests in, replies out."""
