@@ -1,0 +1,1 @@
+"""The engine: commands of clients against the keyspace, durability, background work."""

@@ -1,0 +1,455 @@
+"""The engine: executes commands of clients against the keyspace, and knows nothing of sockets.
+
+``net`` feeds it commands batch by batch: :meth:`Engine.begin_batch`, :meth:`Engine.execute` for each command
+that the hot path did not take, :meth:`Engine.commit`.  Replies collect in ``client.out`` and may be sent
+when commit says so.  Effects of one command become one piece of log payload, in MULTI/EXEC if there are
+several.
+
+Rules: gates come before handlers, in Redis's order (``processCommand``); no handler writes to the log; a
+defect in a handler that has already applied something stops the process, since memory and log may then
+differ.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from durable_redis.clock import Clock
+from durable_redis.commands.command_docs import CommandDocs
+from durable_redis.commands.context import PENDING, Wait
+from durable_redis.commands.session import (
+    NO_FAST,
+    REPLY_OFF,
+    REPLY_ON,
+    REPLY_SKIP,
+    REPLY_SKIP_NEXT,
+    Client,
+)
+from durable_redis.commands.table import Command, Flag
+from durable_redis.config.config import Config
+from durable_redis.engine.background import Background
+from durable_redis.engine.durability import Durability
+from durable_redis.engine.fast import FastCommands
+from durable_redis.engine.maintenance import Maintenance
+from durable_redis.engine.recovery import OpenStorage
+from durable_redis.engine.statistics import Statistics
+from durable_redis.errors import ProtocolError, ReplyError
+from durable_redis.keyspace.effects import MANY_DATABASES, Effect
+from durable_redis.resp.encoder import encode
+from durable_redis.resp.replies import NO_REPLY
+from storage.errors import DiskFullError, StorageError
+from storage.wal.log import payload_of
+
+DISK_FULL = (
+    "MISCONF Disk is full: writes are refused until there is space again. DEL, EXPIRE and FLUSH still work."
+)
+OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
+NO_AUTHENTICATION = "NOAUTH Authentication required."
+_WRITES = Flag.WRITE | Flag.MAY_REPLICATE
+_MULTI = b"*1\r\n$5\r\nMULTI\r\n"
+_EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+PENDING_BYTES_MAX = 32 << 20  # a batch with more payload than this is written as several frames
+_HTTP_WORDS = ("POST", "HOST:")  # a browser that was talked into calling us; Redis closes at once too
+_UNKNOWN_SHOWN_MAX = 128  # characters of the name, and of the arguments, that an error repeats
+
+
+logger = logging.getLogger("durable_redis")
+
+
+class CrossProtocolError(Exception):
+    """What came in is HTTP."""
+
+
+class Engine:
+    """One server's data and clients."""
+
+    def __init__(
+        self,
+        config: Config,
+        storage: OpenStorage,
+        commands: dict[str, Command],
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self.storage = storage
+        self.keyspace = storage.keyspace
+        self.log = storage.log
+        self.commands = commands
+        self.command_docs = CommandDocs()
+        self.clock = clock
+        self.statistics = Statistics()
+        self.background = Background()
+        self.fast = FastCommands()
+        self.clients: dict[int, Client] = {}
+        self.started_ms = clock.now_ms()
+        self.run_id = storage.identity.log_id
+        self.durability = Durability(
+            self.log,
+            config.get_str("appendfsync"),
+            config.get_str("wal-sync-mode"),
+            self.background.jobs.append,
+        )
+        self.durability.on_durable = self.poll_waits
+        self.resumed: list[Client] = []  # clients that may go on; taken by ``net``
+        self.shutdown: str | None = None  # set by SHUTDOWN, SIGTERM: "save"
+        self.paused_until_ms = 0
+        self.pause_writes_only = False
+        self.disk_full = False
+        self.next_deadline_ms = 0
+        self.peers: Any = None  # what ``net`` tells INFO about itself
+        self._next_client = 1
+        self._waiting: dict[int, Client] = {}
+        self._postponed: list[Client] = []
+        self._lookup: dict[bytes, Command] = {}
+        self._effects: list[tuple[int, Effect]] = []
+        self.keyspace.sink = self._log_effect
+        self.maintenance = Maintenance(self)
+        self.refresh_gates()
+        self._listen()
+        self.keyspace.now_ms = self.started_ms
+
+    def _listen(self) -> None:
+        """Follow the options that may change while the server runs."""
+        config = self.config
+
+        def on(name: str, apply: Callable[[], None]) -> None:
+            config.on_change(name, lambda *_: apply())
+
+        on("appendfsync", self._policy_changed)
+        on("wal-sync-mode", self._policy_changed)
+        on("requirepass", self._password_changed)
+        on("maxmemory", self.maintenance.memory_changed)
+        on("maxmemory-policy", self.maintenance.memory_changed)
+        self.maintenance.memory_changed()
+
+    def _policy_changed(self) -> None:
+        self.durability.policy = self.config.get_str("appendfsync")
+        self.durability.mode = self.config.get_str("wal-sync-mode")
+        if self.durability.policy == "always":
+            self.durability.request_sync()
+
+    def _password_changed(self) -> None:
+        """Redis keeps connections that are in; new ones need the password."""
+
+    # -- clients ---------------------------------------------------------------------------------------------
+
+    def connect(self, address: str, local_address: str, fd: int) -> Client:
+        """A new client; ``net`` sets ``kill`` and sends what collects in ``out``."""
+        client = Client(self._next_client, self.keyspace.database(0), self)
+        self._next_client += 1
+        client.address, client.local_address, client.fd = address, local_address, fd
+        client.created_ms = client.active_ms = self.keyspace.now_ms
+        client.authenticated = not self.config.get_str("requirepass")
+        self.clients[client.id] = client
+        self.statistics.connections += 1
+        self.refresh(client)
+        return client
+
+    def disconnect(self, client: Client) -> None:
+        """The client's link is gone."""
+        self.clients.pop(client.id, None)
+        self._waiting.pop(client.id, None)
+        client.release()
+        if client.postponed is not None:
+            client.postponed = None
+            self._postponed.remove(client)
+
+    def refresh(self, client: Client) -> None:
+        """Decide anew whether the client may use the hot path."""
+        plain = client.authenticated and client.reply_mode == REPLY_ON
+        client.fast = self.fast.tables[client.protocol] if plain else NO_FAST
+
+    def refresh_gates(self) -> None:
+        """Decide anew what the hot path may do for anybody; the tables change in place."""
+        paused = bool(self.paused_until_ms)
+        reads = not (paused and not self.pause_writes_only)
+        writes = not (paused or self.disk_full or self.maintenance.evicting)
+        self.fast.allow(reads, writes)
+
+    def kill_client(self, client: Client) -> None:
+        """Close a client's connection at once."""
+        client.closing = True
+        client.kill()
+
+    def unblock(self, client: Client, error: bool) -> bool:
+        """CLIENT UNBLOCK: as if the time were out, or with an error.  False if the client is not blocked."""
+        wait = client.wait
+        if wait is None or not wait.unblockable:
+            return False
+        if error:
+            self._finish_wait(client, ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+        else:
+            self._finish_wait(client, wait.on_timeout())
+        return True
+
+    # -- batches ---------------------------------------------------------------------------------------------
+
+    def begin_batch(self) -> None:
+        """Take the time: every command of the batch sees the same."""
+        self.keyspace.now_ms = self.clock.now_ms()
+
+    def commit(self) -> bool:
+        """End a batch: write the log, sync it if that is the policy.  True if the replies may be sent now."""
+        return self.durability.commit(self.keyspace.now_ms)
+
+    def execute(self, client: Client, argv: list[bytes]) -> None:
+        """Execute one command; its reply, if there is one yet, is in ``client.out``.
+
+        Raises :class:`ProtocolError` if an argument is not a bulk string.
+        """
+        for word in argv:
+            if type(word) is not bytes:
+                raise ProtocolError("ERR Protocol error: expected '$'")
+        out = client.out
+        mark = len(out)
+        if client.reply_mode == REPLY_SKIP_NEXT:
+            client.reply_mode = REPLY_SKIP
+        command = self._lookup.get(argv[0])
+        try:
+            if command is None or command.subcommands:
+                command = self._find_command(argv)
+            self._check_gates(client, command, argv)
+        except CrossProtocolError:
+            logger.warning(
+                "closing client %d at %s: it speaks HTTP, as in an attack", client.id, client.address
+            )
+            client.closing = True
+        except ReplyError as error:
+            if command is not None:
+                command.rejected_calls += 1
+            self._reply_error(client, error)
+        else:
+            if self.paused_until_ms and self._must_postpone(client, command, argv):
+                return
+            self._call(client, command, argv)
+        if client.reply_mode != REPLY_ON:
+            if client.reply_mode == REPLY_SKIP:
+                client.reply_mode = REPLY_ON
+                del out[mark:]
+            elif client.reply_mode == REPLY_OFF:
+                del out[mark:]
+            self.refresh(client)
+
+    def _call(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        started = time.perf_counter()
+        assert command.handler is not None
+        client.last_command = command.name
+        try:
+            reply = command.handler(client.context, argv)
+        except ReplyError as error:
+            command.failed_calls += 1
+            self._reply_error(client, error)
+        except StorageError:
+            raise
+        except Exception as error:
+            if self._effects:
+                raise AssertionError(f"{command.name} failed after it had changed data") from error
+            self.maintenance.report_defect(command.name, error)
+            self._reply_error(client, ReplyError("ERR internal error; the server's log says more"))
+        else:
+            if type(reply) is Wait:
+                self._begin_wait(client, reply)
+            elif reply is not NO_REPLY:
+                encode(reply, client.protocol, client.out)
+        if self._effects:
+            self.flush_effects()
+        command.calls += 1
+        command.usec += (time.perf_counter() - started) * 1e6
+
+    def _find_command(self, argv: list[bytes]) -> Command:
+        """The command or subcommand that ``argv`` names.  Raises the errors of unknown names and of arity."""
+        name = argv[0].decode("latin-1").upper()
+        command = self.commands.get(name)
+        if command is None:
+            if name in _HTTP_WORDS:
+                raise CrossProtocolError
+            raise ReplyError(_unknown_command(argv))
+        if not command.subcommands:
+            self._lookup[bytes(argv[0])] = command
+            return command
+        if len(argv) > 1:
+            child = command.subcommands.get(argv[1].decode("latin-1").upper())
+            if child is None:
+                shown = _shown(argv[1])
+                raise ReplyError(f"ERR unknown subcommand '{shown}'. Try {name} HELP.")
+            return child
+        return command
+
+    def _check_gates(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Redis's ``processCommand``: what keeps a command from being executed, in its order."""
+        if not command.accepts(len(argv)) or command.handler is None:
+            raise ReplyError(f"ERR wrong number of arguments for '{command.name.lower()}' command")
+        if not client.authenticated and not command.flags & Flag.NO_AUTH:
+            raise ReplyError(NO_AUTHENTICATION)
+        if command.flags & Flag.DENYOOM:
+            if self.maintenance.evicting and not self.maintenance.make_room():
+                raise ReplyError(OUT_OF_MEMORY)
+            if self.disk_full:
+                raise ReplyError(DISK_FULL)
+
+    def _reply_error(self, client: Client, error: ReplyError) -> None:
+        code = str(error).split(" ", 1)[0]
+        self.statistics.error_replies += 1
+        if len(self.statistics.errors) < 128 or code in self.statistics.errors:
+            self.statistics.errors[code] = self.statistics.errors.get(code, 0) + 1
+        encode(error, client.protocol, client.out)
+
+    # -- effects ---------------------------------------------------------------------------------------------
+
+    def _log_effect(self, db: int, effect: Effect) -> None:
+        self._effects.append((db, effect))
+
+    def flush_effects(self) -> None:
+        """Give the log what has been applied since the last call, as one transaction if it is several."""
+        effects = self._effects
+        log = self.log
+        if len(effects) == 1:
+            db, effect = effects[0]
+            log.append(db, payload_of((effect,)))
+            if effect[0] in MANY_DATABASES:
+                log.mixed = True
+        elif effects:
+            log.append(effects[0][0], _MULTI)
+            for db, effect in effects:
+                log.append(db, payload_of((effect,)))
+                if effect[0] in MANY_DATABASES:
+                    log.mixed = True
+            log.append(log.db, _EXEC)
+        effects.clear()
+
+    # -- waiting ---------------------------------------------------------------------------------------------
+
+    def _begin_wait(self, client: Client, wait: Wait) -> None:
+        reply = wait.poll()
+        if reply is not PENDING:
+            if reply is not NO_REPLY:
+                encode(reply, client.protocol, client.out)
+            return
+        client.wait = wait
+        self._waiting[client.id] = client
+        if wait.deadline_ms and (not self.next_deadline_ms or wait.deadline_ms < self.next_deadline_ms):
+            self.next_deadline_ms = wait.deadline_ms
+
+    def _finish_wait(self, client: Client, reply: Any) -> None:
+        self._waiting.pop(client.id, None)
+        client.wait = None
+        if reply is not NO_REPLY and client.reply_mode == REPLY_ON:
+            if isinstance(reply, ReplyError):
+                self._reply_error(client, reply)
+            else:
+                encode(reply, client.protocol, client.out)
+        self.resumed.append(client)
+
+    def poll_waits(self) -> None:
+        """Ask everyone who waits whether the reply is there; call it when something may have changed."""
+        for client in list(self._waiting.values()):
+            if client.wait is not None:
+                reply = client.wait.poll()
+                if reply is not PENDING:
+                    self._finish_wait(client, reply)
+
+    def timers(self) -> None:
+        """Answer what has waited long enough; called when ``next_deadline_ms`` has passed."""
+        now = self.keyspace.now_ms
+        if self.paused_until_ms and self.paused_until_ms <= now:
+            self.unpause()
+        self.poll_waits()
+        for client in list(self._waiting.values()):
+            wait = client.wait
+            if wait is not None and 0 < wait.deadline_ms <= now:
+                self._finish_wait(client, wait.on_timeout())
+        deadlines = [c.wait.deadline_ms for c in self._waiting.values() if c.wait and c.wait.deadline_ms]
+        if self.paused_until_ms:
+            deadlines.append(self.paused_until_ms)
+        self.next_deadline_ms = min(deadlines, default=0)
+
+    @property
+    def blocked_clients(self) -> int:
+        """Clients that wait for something, pauses not counted."""
+        return len(self._waiting)
+
+    # -- pause -----------------------------------------------------------------------------------------------
+
+    def pause(self, until_ms: int, writes_only: bool) -> None:
+        """CLIENT PAUSE: hold back commands until a time; a longer or stricter pause that is running stays."""
+        if self.paused_until_ms:
+            writes_only = writes_only and self.pause_writes_only
+        self.paused_until_ms = max(until_ms, self.paused_until_ms)
+        self.pause_writes_only = writes_only
+        self.keyspace.may_expire = False
+        if not self.next_deadline_ms or self.paused_until_ms < self.next_deadline_ms:
+            self.next_deadline_ms = self.paused_until_ms
+        self.refresh_gates()
+
+    def unpause(self) -> None:
+        """End the pause and let the commands go on that it held back."""
+        self.paused_until_ms = 0
+        self.keyspace.may_expire = True
+        self.refresh_gates()
+        postponed, self._postponed = self._postponed, []
+        for client in postponed:
+            argv, client.postponed = client.postponed, None
+            if argv is not None:
+                self.execute(client, argv)
+                self.resumed.append(client)
+
+    def _must_postpone(self, client: Client, command: Command, argv: list[bytes]) -> bool:
+        if self.pause_writes_only and not command.flags & _WRITES:
+            return False
+        client.postponed = argv
+        self._postponed.append(client)
+        return True
+
+    # -- requests of commands --------------------------------------------------------------------------------
+
+    def count_fast_calls(self) -> None:
+        """Bring the command table's counters up to date with the hot path."""
+        for name, calls in self.fast.take_calls().items():
+            self.commands[name].calls += calls
+            if name == "GET":
+                self.statistics.keyspace_reads += calls
+
+    def output_limits(self, kind: str) -> tuple[int, int, int]:
+        """``client-output-buffer-limit`` of a client class: hard bytes, soft bytes, soft seconds.
+
+        0 is no limit.
+        """
+        return self.config.output_limits(kind)
+
+    def request_sync(self) -> None:
+        """WAITAOF: have the log synced soon, whatever the policy."""
+        if self.log.pending:
+            self.log.write(self.keyspace.now_ms)
+        self.durability.request_sync()
+
+    def reserve(self, payload_bytes: int) -> None:
+        """Make sure that the log will take a large effect, on top of what this batch has written."""
+        waiting = sum(map(len, self.log.pending))
+        if waiting > PENDING_BYTES_MAX and not self._effects:
+            self.log.write(self.keyspace.now_ms)
+            waiting = 0
+        try:
+            self.log.reserve(waiting + payload_bytes)
+        except DiskFullError as error:
+            raise ReplyError(DISK_FULL) from error
+
+    def replica_acks(self, position: int) -> int:
+        """How many replicas have acknowledged the log up to a position; replication is not built yet."""
+        return 0
+
+
+def _shown(word: bytes, characters_max: int = _UNKNOWN_SHOWN_MAX) -> str:
+    """As C prints it: up to a NUL."""
+    return word[:characters_max].partition(b"\0")[0].decode("latin-1")
+
+
+def _unknown_command(argv: list[bytes]) -> str:
+    arguments = ""
+    for word in argv[1:]:
+        if len(arguments) >= _UNKNOWN_SHOWN_MAX:
+            break
+        arguments += f"'{_shown(word, _UNKNOWN_SHOWN_MAX - len(arguments))}' "
+    return f"ERR unknown command '{_shown(argv[0])}', with args beginning with: {arguments}"

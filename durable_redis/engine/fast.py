@@ -1,0 +1,137 @@
+"""The hot path: the commands that make up most traffic, for keys that are in memory, without the gates.
+
+A fast handler is ``f(db, argv, out) -> int``.  It appends the encoded reply to ``out`` and returns
+:data:`READ`, or :data:`WROTE` when ``argv`` itself is the effect to be logged; or it has done nothing and
+returns :data:`DECLINED`: then the ordinary command runs, with the same result.  Handlers decline whatever is
+not the plain case: another arity, a hash tag, a value that is not plain ``bytes``, a key that only the disk
+knows.  They raise TypeError when an argument is not bytes, which the caller takes as a protocol error.  A
+test runs every case through both paths.
+
+Costs, measured per call: a shard by CRC16 60 ns, ``type(v) is bytes`` 25, a dict lookup 35, an append of
+three pieces 60.
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+
+from durable_redis.commands.session import FastHandler
+from durable_redis.keyspace.database import Database
+from durable_redis.resp.encoder import BULK_HEADERS
+
+DECLINED = 0
+READ = 1
+WROTE = 2
+
+_OK = b"+OK\r\n"
+_PONG = b"+PONG\r\n"
+_CRLF = b"\r\n"
+_WRITES = ("SET", "INCR")
+_DIGITS_MAX = 18  # such a number may be counted up once more without a look at the bounds
+
+
+def ping(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+    """PING without an argument."""
+    if len(argv) != 1:
+        return DECLINED
+    out.append(_PONG)
+    return READ
+
+
+def make_get(null: bytes) -> FastHandler:
+    """GET of a plain string in memory, or of a key that is known not to exist; ``null`` is the protocol's."""
+
+    def get(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+        if len(argv) != 2:
+            return DECLINED
+        key = argv[1]
+        if 123 in key:
+            return DECLINED
+        shard = db.by_crc[crc_hqx(key, 0) >> 4]
+        value = shard.young.get(key)
+        if type(value) is bytes:
+            try:
+                out += (BULK_HEADERS[len(value)], value, _CRLF)
+            except IndexError:
+                return DECLINED
+            return READ
+        if value is None and db.complete and key not in shard.old:
+            db.misses += 1
+            out.append(null)
+            return READ
+        return DECLINED
+
+    return get
+
+
+def set_(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+    """SET key value, over a plain string or as a key that is known to be new."""
+    if len(argv) != 3:
+        return DECLINED
+    _, key, value = argv
+    if 123 in key or type(value) is not bytes:
+        return DECLINED
+    shard = db.by_crc[crc_hqx(key, 0) >> 4]
+    young = shard.young
+    if type(young.get(key)) is not bytes:
+        if not db.complete or key in young or key in shard.old:
+            return DECLINED
+        db.size += 1
+    young[key] = shard.dirty[key] = value
+    out.append(_OK)
+    return WROTE
+
+
+def incr(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+    """INCR of a number in memory."""
+    if len(argv) != 2:
+        return DECLINED
+    key = argv[1]
+    if 123 in key:
+        return DECLINED
+    shard = db.by_crc[crc_hqx(key, 0) >> 4]
+    value = shard.young.get(key)
+    if type(value) is not bytes or len(value) > _DIGITS_MAX or not value.isdigit():
+        return DECLINED
+    if value[0] == 48 and len(value) > 1:
+        return DECLINED
+    total = b"%d" % (int(value) + 1)
+    shard.young[key] = shard.dirty[key] = total
+    out += (b":", total, _CRLF)
+    return WROTE
+
+
+class FastCommands:
+    """The fast handlers of one engine, and how often each was called.
+
+    ``tables`` has, by protocol, the handlers by name as clients write it; other spellings take the ordinary
+    path.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, dict[str, FastHandler]] = {
+            protocol: {"PING": ping, "GET": make_get(null), "SET": set_, "INCR": incr}
+            for protocol, null in ((2, b"$-1\r\n"), (3, b"_\r\n"))
+        }
+        self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
+        self.calls: dict[FastHandler, int] = {}
+        for handlers in self._handlers.values():
+            self.calls |= dict.fromkeys(handlers.values(), 0)
+
+    def allow(self, reads: bool, writes: bool) -> None:
+        """Change the tables in place: every client holds one of them."""
+        for protocol, table in self.tables.items():
+            table.clear()
+            for name, handler in self._handlers[protocol].items():
+                if writes if name in _WRITES else reads:
+                    table[name.encode()] = table[name.lower().encode()] = handler
+
+    def take_calls(self) -> dict[str, int]:
+        """Calls by command name since the last time."""
+        found: dict[str, int] = {}
+        for handlers in self._handlers.values():
+            for name, handler in handlers.items():
+                if self.calls[handler]:
+                    found[name] = found.get(name, 0) + self.calls[handler]
+                    self.calls[handler] = 0
+        return found

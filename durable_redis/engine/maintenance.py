@@ -1,0 +1,321 @@
+"""What a server does beside answering: checkpoints, sweep, expiry, the memory budget, room on the disk.
+
+:meth:`Maintenance.cron` runs ten times a second and starts tasks (``background.py``); each task is a
+generator of short steps and worker jobs.  Everything here may be late without being wrong: the log already
+holds the truth.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from durable_redis.engine.background import BACKEND_LANE, FILES_LANE, LOG_LANE, Job, Task
+from durable_redis.engine.huge_pages import HugePages
+from durable_redis.keyspace.checkpoint import guarded
+from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from durable_redis.engine.engine import Engine
+
+CRON_MS = 100
+LOADED_BYTES_PER_CHECK = 16 << 20
+EVICTIONS_PER_COMMAND = 16
+RETRY_MS = 1000
+COLLECT_OBJECTS = 10_000
+COLLAPSE_GROWTH_BYTES = 32 << 20
+AUTOMATIC_MEMORY_SHARE = 0.6
+
+logger = logging.getLogger("durable_redis")
+
+
+class Maintenance:
+    """Background work of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.last_checkpoint_ms = engine.started_ms
+        self.last_checkpoint_error = ""
+        self.checkpoint_started_ms = 0  # of the one that is running
+        self.active_expire = True  # DEBUG SET-ACTIVE-EXPIRE: whether expired keys leave without being touched
+        self.startup_bytes = max(0, resident_memory_bytes() - engine.keyspace.memory.estimate())
+        self.evicting = False
+        self.policy = "noeviction"
+        self._next_cron_ms = 0
+        self._retry_ms = 0
+        self._save_requested = False
+        self._checked_position = engine.log.written
+        self.huge_pages = HugePages()
+        self._collapsed_at_bytes = 0
+
+    # -- ten times a second ----------------------------------------------------------------------------------
+
+    def cron(self) -> None:
+        """Look at everything once; call it at any rate, it acts every CRON_MS."""
+        engine = self.engine
+        now = engine.keyspace.now_ms
+        if now < self._next_cron_ms <= now + CRON_MS:
+            return
+        self._next_cron_ms = now + CRON_MS
+        engine.statistics.sample(engine.clock.monotonic())
+        engine.durability.cron(now)
+        self._check_disk()
+        self._check_memory()
+        background = engine.background
+        if engine.log.wants_spare:
+            background.start("spare", self._spare_task())
+        if engine.keyspace.may_expire and self.active_expire:
+            background.start("expiry", self._expiry_task())
+        if engine.keyspace._graveyard:
+            background.start("bury", self._bury_task())
+        if self.checkpoint_due(now):
+            self.start_checkpoint()
+        elif engine.keyspace.sweep_pending and not background.running("checkpoint"):
+            background.start("sweep", self._sweep_task())
+        self._collect_garbage()
+
+    def _collect_garbage(self) -> None:
+        """The cyclic collector runs here only, over what is new; what survives is never looked at again.
+
+        A full collection would stop the loop for 100 ms per million entries.  So objects that live long must
+        not end in cycles: a client's are undone when it leaves.
+        """
+        if gc.get_count()[0] > COLLECT_OBJECTS:
+            gc.collect(0)
+            gc.freeze()
+
+    # -- disk ------------------------------------------------------------------------------------------------
+
+    def _check_disk(self) -> None:
+        """Refuse growth while the disk has less than ``disk-reserve`` left; heal when it has more."""
+        engine = self.engine
+        reserve = engine.config.get_int("disk-reserve")
+        free = engine.log.disk.free_bytes(engine.log.directory)
+        full = free < (reserve + reserve // 4 if engine.disk_full else reserve)
+        if full != engine.disk_full:
+            engine.disk_full = full
+            engine.refresh_gates()
+            if full:
+                logger.error("disk is full: %d bytes free, less than disk-reserve; writes are refused", free)
+            else:
+                logger.warning("disk has space again: writes are accepted")
+
+    def _spare_task(self) -> Task:
+        engine = self.engine
+        keep = engine.config.get_int("wal-retention-bytes")
+        recycled = engine.log.release(engine.keyspace.state.position, keep)
+        result = yield Job(FILES_LANE, engine.log.spare_job(recycled))
+        if not engine.log.finish_spare(result):
+            logger.error("cannot prepare the next log segment: %s", result)
+            self._next_cron_ms = engine.keyspace.now_ms + RETRY_MS
+
+    # -- memory ----------------------------------------------------------------------------------------------
+
+    def memory_changed(self) -> None:
+        """``maxmemory`` or its policy has a new value; 0 stands for a share of the machine's memory."""
+        config = self.engine.config
+        limit = config.get_int("maxmemory")
+        self.policy = config.get_str("maxmemory-policy")
+        self.evicting = self.policy != "noeviction" and limit > 0
+        memory = self.engine.keyspace.memory
+        memory.limit_bytes = limit or int(machine_memory_bytes() * AUTOMATIC_MEMORY_SHARE)
+        self.engine.refresh_gates()
+
+    def _check_memory(self) -> None:
+        memory = self.engine.keyspace.memory
+        if self._checked_position == self.engine.log.written and not memory.loaded_bytes:
+            return
+        if self.evicting:
+            memory.estimate()
+            self.make_room()
+        else:
+            memory.shrink()
+        self._collapse_when_grown()
+        self._checked_position = self.engine.log.written
+
+    def _collapse_when_grown(self) -> None:
+        """Ask for huge pages each time the data has grown by COLLAPSE_GROWTH_BYTES."""
+        used = self.engine.keyspace.memory.used_bytes
+        if used - self._collapsed_at_bytes >= COLLAPSE_GROWTH_BYTES and not self.huge_pages.refused:
+            self._collapsed_at_bytes = used
+            self.engine.background.start("huge-pages", self._huge_pages_task())
+        self._collapsed_at_bytes = min(self._collapsed_at_bytes, used)
+
+    def _huge_pages_task(self) -> Task:
+        self.huge_pages.start()
+        more = True
+        while more:
+            more = yield Job(FILES_LANE, self.huge_pages.job)
+
+    def memory_pressure(self) -> None:
+        """Called between batches: check the budget early when much has come in since the last look."""
+        memory = self.engine.keyspace.memory
+        written = self.engine.log.written - self._checked_position
+        if memory.loaded_bytes + written > min(LOADED_BYTES_PER_CHECK, memory.limit_bytes // 16):
+            self._check_memory()
+
+    def make_room(self) -> bool:
+        """Evict until the data fits ``maxmemory``; False if it does not and nothing more can go."""
+        engine = self.engine
+        memory = engine.keyspace.memory
+        samples = engine.config.get_int("maxmemory-samples")
+        for _ in range(EVICTIONS_PER_COMMAND):
+            if not memory.over_limit():
+                break
+            if not memory.evict(self.policy, samples):
+                return False
+        engine.flush_effects()
+        return True
+
+    # -- keys ------------------------------------------------------------------------------------------------
+
+    def _expiry_task(self) -> Task:
+        engine = self.engine
+        more = True
+        while more and engine.keyspace.may_expire and self.active_expire:
+            more = engine.keyspace.expire_due()
+            engine.flush_effects()
+            yield None
+
+    def _bury_task(self) -> Task:
+        while self.engine.keyspace.bury():
+            yield None
+
+    def _sweep_task(self) -> Task:
+        """Delete a portion of what FLUSH left in the backend."""
+        keyspace = self.engine.keyspace
+        keys = keyspace.sweep_keys()
+        if not keys:
+            return
+        batch = keyspace.backend.batch()
+        error = yield Job(BACKEND_LANE, guarded(batch.begin))
+        if error is None:
+            for number, key in enumerate(keys):
+                batch.delete(key)
+                if number % 64 == 0:
+                    yield None
+            error = yield Job(BACKEND_LANE, guarded(batch.commit))
+        if error is not None:
+            logger.error("sweep of flushed keys failed: %s", error)
+
+    # -- checkpoints -----------------------------------------------------------------------------------------
+
+    def checkpoint_due(self, now: int) -> bool:
+        """Whether enough has happened, or enough time has passed, since the last one."""
+        engine = self.engine
+        behind = engine.log.written - engine.keyspace.state.position
+        if now < self._retry_ms or engine.background.running("sweep"):
+            return False
+        if self._save_requested:
+            return True
+        if not behind:
+            return False
+        if behind >= engine.config.get_int("checkpoint-wal-bytes"):
+            return True
+        return now - self.last_checkpoint_ms >= engine.config.get_int("checkpoint-interval") * 1000
+
+    def start_checkpoint(self) -> bool:
+        """Begin a checkpoint now; False if one is under way."""
+        if self.engine.background.running("sweep"):
+            self._save_requested = True
+            return False
+        return self.engine.background.start("checkpoint", self._checkpoint_task())
+
+    def request_checkpoint(self) -> None:
+        """Begin a checkpoint of everything executed so far: now, or when what is under way has ended."""
+        if not self.start_checkpoint():
+            self._save_requested = True
+
+    def _checkpoint_task(self) -> Task:
+        engine = self.engine
+        keyspace, log = engine.keyspace, engine.log
+        self._save_requested = False
+        self.checkpoint_started_ms = keyspace.now_ms
+        started = time.perf_counter()
+        batch = keyspace.backend.batch()
+        error: StorageError | None = yield Job(BACKEND_LANE, guarded(batch.begin))
+        if error is not None:
+            self._checkpoint_failed(error)
+            return
+        log.write(keyspace.now_ms)
+        position = log.written
+        checkpoint = keyspace.begin_checkpoint(batch, position, log.db, keyspace.now_ms)
+        for _ in checkpoint.slices():
+            yield None
+        encoded = time.perf_counter()
+        # The backend must never be ahead of the log: under everysec and no the log is synced first.
+        while log.durable < position:
+            target = log.written
+            log.finish_sync(target, (yield Job(LOG_LANE, log.sync_job())))
+        committing = time.perf_counter()
+        error = yield Job(BACKEND_LANE, checkpoint.commit_job())
+        committed = time.perf_counter()
+        for _ in keyspace.end_checkpoint(error is None):
+            yield None
+        if error is not None:
+            self._checkpoint_failed(error)
+            return
+        self.last_checkpoint_ms = keyspace.now_ms
+        self.last_checkpoint_error = ""
+        statistics = engine.statistics
+        statistics.checkpoints += 1
+        statistics.checkpoint_keys += checkpoint.keys
+        statistics.checkpoint_ms = (time.perf_counter() - started) * 1000
+        logger.debug(
+            "checkpoint at %d: %d keys, %.2f s to encode, %.2f s to commit, %.2f s in all",
+            position,
+            checkpoint.keys,
+            encoded - started,
+            committed - committing,
+            statistics.checkpoint_ms / 1000,
+        )
+        engine.poll_waits()
+
+    def _checkpoint_failed(self, error: StorageError) -> None:
+        """Everything stays dirty and in the log; try again in a second."""
+        self.last_checkpoint_error = str(error)
+        self.engine.statistics.checkpoint_failures += 1
+        self._retry_ms = self.engine.keyspace.now_ms + RETRY_MS
+        logger.error("checkpoint failed: %s (%s)", error, error.hint)
+        self.engine.poll_waits()
+
+    def statistics(self) -> dict[str, int]:
+        """Facts for INFO: memory in bytes, the checkpoint that is running or asked for."""
+        return {
+            "resident_bytes": resident_memory_bytes(),
+            "startup_bytes": self.startup_bytes,
+            "machine_bytes": machine_memory_bytes(),
+            "checkpoint_running": int(self.engine.background.running("checkpoint")),
+            "checkpoint_requested": int(self._save_requested),
+            "checkpoint_started_ms": self.checkpoint_started_ms,
+        }
+
+    def report_defect(self, command: str, error: Exception) -> None:
+        """A handler failed in a way that is our mistake."""
+        logger.error("defect in %s: %r", command, error, exc_info=error)
+
+
+def resident_memory_bytes() -> int:
+    """Memory that the process occupies now; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def machine_memory_bytes() -> int:
+    """Memory of the machine, or of the control group if that is less."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path, "rb") as file:
+                text = file.read().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return total

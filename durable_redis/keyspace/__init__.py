@@ -1,0 +1,1 @@
+"""The data: databases, cache, effects, expiry, checkpoints."""

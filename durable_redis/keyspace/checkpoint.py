@@ -1,0 +1,147 @@
+"""A checkpoint: everything that changed since the last one goes into the backend, in one atomic batch with
+the log position.
+
+:class:`Checkpoint` freezes the dirty entries at a position (between two batches of commands), encodes them
+in slices, and hands out the jobs that commit or abort the backend's batch in a worker.  A command that is
+about to change a frozen entry in place has it encoded first (:meth:`Checkpoint.encode_one`).  Until the
+commit has succeeded, readers find the frozen entries in the shards; if it fails they become dirty again and
+nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from durable_redis.keyspace.shard import Shard
+from durable_redis.objects.codec import encode_body
+from durable_redis.objects.entry import Entry, Value, kind_of
+from storage.backends.base import WriteBatch
+from storage.errors import StorageError
+from storage.records import (
+    STATE_KEY,
+    State,
+    encode_record,
+    encode_string_record,
+    expiry_key,
+    key_record_key,
+    place_of,
+)
+
+if TYPE_CHECKING:
+    from durable_redis.keyspace.keyspace import Keyspace
+
+KEYS_PER_STEP = 32  # about 60 µs: how often a slice looks at the clock
+
+
+class Checkpoint:
+    """One checkpoint from freeze to commit.  Only the current one of a keyspace exists at a time."""
+
+    def __init__(self, keyspace: Keyspace, state: State, batch: WriteBatch) -> None:
+        """Freeze.
+
+        ``state`` describes the data as it is now, at ``state.position`` of the log; ``batch`` has begun.
+        """
+        self.state = state
+        self.keys = 0
+        self.batch = batch
+        self._keyspace = keyspace
+        self._parts: list[tuple[int, Shard]] = []
+        for db in keyspace.open_databases():
+            for shard in db.shards:
+                if shard.dirty:
+                    assert not shard.frozen
+                    shard.frozen, shard.dirty = shard.dirty, {}
+                    shard.frozen_encoded = False
+                    self.keys += len(shard.frozen)
+                    self._parts.append((db.space, shard))
+        self._stale, keyspace.stale_expiry = keyspace.stale_expiry, {}
+        self._dead_index, keyspace.dead_index = keyspace.dead_index, []
+        for raw in self._dead_index:
+            batch.delete(raw)
+        self._done: set[tuple[int, bytes]] = set()
+        self._index_puts: dict[tuple[int, bytes], int] = {}  # what encode_one has put into the expiry index
+        keyspace.expiry.freeze()
+
+    def slices(self) -> Iterator[None]:
+        """Encode everything; each step is short, and other work may happen between two steps."""
+        for count, ((space, key), expires_ms) in enumerate(list(self._stale.items())):
+            if self._index_puts.get((space, key)) != expires_ms:
+                self.batch.delete(expiry_key(expires_ms, space, place_of(key), key))
+            if count % KEYS_PER_STEP == 0:
+                yield
+        for space, shard in self._parts:
+            frozen = shard.frozen
+            order = sorted([(key_record_key(space, place_of(key), key), key) for key in frozen])
+            yield
+            for count, (record_key, key) in enumerate(order):
+                if not self._done or (space, key) not in self._done:
+                    self._encode(space, record_key, key, frozen[key])
+                if count % KEYS_PER_STEP == 0:
+                    yield
+            shard.frozen_encoded = True
+        self.batch.put(STATE_KEY, self.state.encode())
+
+    def encode_one(self, space: int, shard: Shard, key: bytes) -> None:
+        """Encode one frozen entry now, because it is about to change."""
+        if (space, key) not in self._done:
+            self._done.add((space, key))
+            value = shard.frozen[key]
+            self._encode(space, key_record_key(space, place_of(key), key), key, value)
+            if isinstance(value, Entry) and value.expires_ms:
+                self._index_puts[space, key] = value.expires_ms
+
+    def _encode(self, space: int, record_key: bytes, key: bytes, value: Value | None) -> None:
+        batch = self.batch
+        if type(value) is bytes:
+            batch.put(record_key, encode_string_record(record_key, value))
+        elif value is None:
+            batch.delete(record_key)
+        else:
+            assert isinstance(value, Entry)
+            expires_ms = value.expires_ms
+            batch.put(record_key, encode_record(record_key, kind_of(value), expires_ms, encode_body(value)))
+            if expires_ms:
+                batch.put(expiry_key(expires_ms, space, place_of(key), key), b"")
+            value.disk_expires_ms = expires_ms
+
+    def commit_job(self) -> Callable[[], StorageError | None]:
+        """The worker's last job: the batch is durable when it returns None."""
+        return guarded(self.batch.commit)
+
+    def abort_job(self) -> Callable[[], StorageError | None]:
+        """The worker's job when the checkpoint is given up."""
+        return guarded(self.batch.abort)
+
+    def committed(self) -> Iterator[None]:
+        """The backend has it: forget the frozen entries, in steps (half a million take 30 ms)."""
+        self._keyspace.expiry.committed()
+        for _, shard in self._parts:
+            shard.frozen = {}
+            yield
+
+    def rolled_back(self) -> None:
+        """The backend does not have it: what was frozen is dirty again, unless it has changed since."""
+        for _, shard in self._parts:
+            newer = shard.dirty
+            shard.dirty = shard.frozen
+            shard.dirty.update(newer)
+            shard.frozen = {}
+        stale = self._stale
+        stale.update(self._keyspace.stale_expiry)
+        self._keyspace.stale_expiry = stale
+        self._keyspace.dead_index.extend(self._dead_index)
+        self._keyspace.expiry.rolled_back()
+
+
+def guarded(job: Callable[[], None]) -> Callable[[], StorageError | None]:
+    """A worker's job whose expected failure is its result."""
+
+    def run() -> StorageError | None:
+        try:
+            job()
+        except StorageError as error:
+            return error
+        return None
+
+    return run

@@ -1,0 +1,298 @@
+"""All databases over one backend: spaces, effects, expiry, checkpoints and the sweep.
+
+:meth:`Keyspace.apply` is the one way in for changes: it applies an effect and passes it to the log
+(``sink``).  Replay uses the same method with a sink that does nothing, and with a clock at zero, at which
+nothing has expired.
+"""
+
+from __future__ import annotations
+
+import random
+from binascii import crc_hqx
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from durable_redis.keyspace.checkpoint import Checkpoint
+from durable_redis.keyspace.database import Database
+from durable_redis.keyspace.effects import EFFECTS, Effect
+from durable_redis.keyspace.expiry import ExpiryIndex
+from durable_redis.keyspace.memory import MemoryBudget
+from durable_redis.keyspace.shard import Shard
+from durable_redis.objects.entry import expires_of
+from storage.backends.base import Backend, WriteBatch
+from storage.records import (
+    PLACE_END,
+    STATE_KEY,
+    TAG_EXPIRES,
+    State,
+    expiry_key,
+    key_range,
+    parse_key_record_key,
+    place_of,
+)
+
+Sink = Callable[[int, Effect], None]
+SWEEP_RECORDS = 1024
+EXPIRE_CANDIDATES = 64
+
+
+def no_sink(db: int, effect: Effect) -> None:
+    """Where effects go while the log is replayed."""
+
+
+class Keyspace:
+    """The data; ``now_ms`` is the time at which keys are judged, set by the owner before each batch."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        log_id: str,
+        databases: int,
+        memory_bytes: int = 0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.backend = backend
+        self.sink: Sink = no_sink
+        self.now_ms = 0
+        self.counted_replay = False  # a frame that says how many keys there are behind it is being replayed
+        self.may_expire = True  # False: expired keys are hidden, not removed
+        self.expired_keys = 0
+        self.evicted_keys = 0
+        self.rng = rng or random.Random()
+        self.expiry = ExpiryIndex(backend)
+        self.memory = MemoryBudget(self, memory_bytes, self.rng)
+        self.stale_expiry: dict[tuple[int, bytes], int] = {}
+        self.dead_index: list[bytes] = []
+        self.checkpoint: Checkpoint | None = None
+        raw = backend.get(STATE_KEY)
+        self.state = State.decode(raw) if raw is not None else State(log_id)
+        while len(self.state.spaces) < databases:
+            self.state.spaces.append(self.state.next_space)
+            self.state.next_space += 1
+        self._spaces = list(self.state.spaces)
+        self._next_space = self.state.next_space
+        self._counts = dict(self.state.counts)
+        self._sweep = list(self.state.sweep)
+        self._databases: list[Database | None] = [None] * len(self._spaces)
+        self._graveyard: list[list[Shard]] = []
+
+    # -- databases -------------------------------------------------------------------------------------------
+
+    @property
+    def database_count(self) -> int:
+        """How many databases there are."""
+        return len(self._databases)
+
+    def database(self, index: int) -> Database:
+        """The database with a number below :attr:`database_count`."""
+        db = self._databases[index]
+        if db is None:
+            space = self._spaces[index]
+            size, expires = self._counts.get(space, (0, 0))
+            db = self._databases[index] = Database(self, index, space, size, expires)
+        return db
+
+    def open_databases(self) -> Iterator[Database]:
+        """The databases that have been used since the start; the others are as the backend has them."""
+        return (db for db in self._databases if db is not None)
+
+    def database_of_space(self, space: int) -> Database | None:
+        """The database that a space belongs to now; None for a dead one."""
+        return self.database(self._spaces.index(space)) if space in self._spaces else None
+
+    def counts(self, index: int) -> tuple[int, int]:
+        """Keys and keys that expire of a database, without opening it."""
+        db = self._databases[index]
+        return (db.size, db.expires) if db is not None else self._counts.get(self._spaces[index], (0, 0))
+
+    # -- effects ---------------------------------------------------------------------------------------------
+
+    def apply(self, db: Database, effect: Effect) -> Any:
+        """Apply an effect and log it; the effect's result."""
+        result = EFFECTS[effect[0]](self, db, effect)
+        self.sink(db.index, effect)
+        return result
+
+    def replay(self, db: int, counts: tuple[int, int] | None, gets: Callable[[], Any]) -> int:
+        """Apply the effects of a frame; the database selected at the end.
+
+        ``gets`` gives one after the other, then False.  With ``counts`` (keys and expires of ``db``
+        afterwards) the backend is not asked which keys existed before.
+        """
+        current = self.database(db)
+        self.counted_replay = counts is not None
+        while (effect := gets()) is not False:
+            name = effect[0]
+            if len(effect) == 3 and counts is not None and name == b"SET" and 123 not in effect[1]:
+                # Most of a log, without detours: this loop decides how long a restart after a crash takes.
+                _, key, value = effect
+                shard = current.by_crc[crc_hqx(key, 0) >> 4]
+                young = shard.young
+                if type(young.get(key, b"")) is bytes and not shard.old:
+                    young[key] = shard.dirty[key] = value
+                    continue
+            function = EFFECTS.get(name) or EFFECTS.get(name.upper())
+            if function is not None:
+                function(self, current, effect)
+            elif name.upper() == b"SELECT":
+                db = int(effect[1])
+                current = self.database(db)
+            else:
+                assert name.upper() in (b"MULTI", b"EXEC"), f"unknown effect {name!r} in the log"
+        self.counted_replay = False
+        if counts is not None:
+            current.size, current.expires = counts
+        return db
+
+    def expire(self, db: Database, key: bytes) -> None:
+        """Remove a key whose time has come, if this server may."""
+        if self.may_expire:
+            self.expired_keys += 1
+            self.apply(db, (b"DEL", key))
+
+    def evict(self, db: Database, key: bytes) -> None:
+        """Delete a key because of ``maxmemory-policy``."""
+        self.evicted_keys += 1
+        self.apply(db, (b"DEL", key))
+
+    def flush(self, db: Database) -> None:
+        """Empty a database in constant time."""
+        if db.size == 0 and db.complete and not any(shard.dirty or shard.frozen for shard in db.shards):
+            return
+        fresh = Database(self, db.index, self._next_space, 0, 0)
+        self._sweep.append(db.space)
+        self._graveyard.append(db.shards)
+        self._next_space += 1
+        self._spaces[db.index] = fresh.space
+        _take_contents(db, fresh)
+
+    def flush_all(self) -> None:
+        """Empty every database."""
+        for index in range(self.database_count):
+            if self.counts(index)[0] or self._databases[index] is not None:
+                self.flush(self.database(index))
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange the contents of two databases in constant time; clients keep their number."""
+        if first == second:
+            return
+        a, b = self.database(first), self.database(second)
+        held = Database.__new__(Database)
+        _take_contents(held, a)
+        _take_contents(a, b)
+        _take_contents(b, held)
+        self._spaces[first], self._spaces[second] = a.space, b.space
+
+    # -- background work, in slices --------------------------------------------------------------------------
+
+    def expire_due(self) -> bool:
+        """Remove some of the keys whose time has come; True if there may be more."""
+        if not self.may_expire:
+            return False
+        candidates = self.expiry.due(self.now_ms, EXPIRE_CANDIDATES)
+        for expires_ms, space, key in candidates:
+            db = self.database_of_space(space)
+            value = db.find(key) if db is not None else None
+            if value is not None and 0 < expires_of(value) <= self.now_ms:
+                assert db is not None
+                self.expire(db, key)
+            elif value is None or expires_of(value) != expires_ms:
+                self.dead_index.append(expiry_key(expires_ms, space, place_of(key), key))
+        return len(candidates) == EXPIRE_CANDIDATES
+
+    def bury(self) -> bool:
+        """Free some memory of flushed databases; True if there is more."""
+        if self._graveyard:
+            shards = self._graveyard[-1]
+            del shards[-4:]
+            if not shards:
+                self._graveyard.pop()
+        return bool(self._graveyard)
+
+    @property
+    def sweep_pending(self) -> bool:
+        """Whether flushed records are left in the backend that a committed checkpoint has declared dead."""
+        return bool(self.state.sweep)
+
+    def sweep_keys(self) -> list[bytes]:
+        """Some backend keys that belong to dead spaces; a space that has none left is forgotten."""
+        while self.state.sweep:
+            space = self.state.sweep[0]
+            first, end = key_range(space, 0, PLACE_END)
+            found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=1 << 18)
+            if found:
+                return [dead for record in found for dead in _record_and_index(*record)]
+            self.state.sweep.pop(0)
+            self._sweep.remove(space)
+            self._counts.pop(space, None)
+        return []
+
+    # -- checkpoint ------------------------------------------------------------------------------------------
+
+    @property
+    def dirty_keys(self) -> int:
+        """Keys changed since the last checkpoint began."""
+        return sum(len(shard.dirty) for db in self.open_databases() for shard in db.shards)
+
+    def begin_checkpoint(self, batch: WriteBatch, position: int, log_db: int, time_ms: int) -> Checkpoint:
+        """Freeze what is dirty; the caller takes the checkpoint through its steps and to
+        :meth:`end_checkpoint`.
+
+        ``batch`` is one of the backend's that has begun.
+        """
+        assert self.checkpoint is None
+        for db in self.open_databases():
+            self._counts[db.space] = (db.size, db.expires)
+        live = set(self._spaces)
+        state = State(
+            self.state.log_id,
+            position,
+            log_db,
+            time_ms,
+            list(self._spaces),
+            self._next_space,
+            {space: counts for space, counts in self._counts.items() if space in live and counts != (0, 0)},
+            list(self._sweep),
+        )
+        self.checkpoint = Checkpoint(self, state, batch)
+        return self.checkpoint
+
+    def encode_frozen(self, space: int, shard: Shard, key: bytes) -> None:
+        """Encode a frozen entry that is about to change."""
+        assert self.checkpoint is not None
+        self.checkpoint.encode_one(space, shard, key)
+
+    def end_checkpoint(self, committed: bool) -> Iterator[None]:
+        """The checkpoint's batch was committed, or it failed and nothing of it is in the backend.
+
+        The returned steps free what was frozen; they must be done before the next checkpoint begins.
+        """
+        checkpoint = self.checkpoint
+        assert checkpoint is not None
+        self.checkpoint = None
+        if committed:
+            self.state = checkpoint.state
+            return checkpoint.committed()
+        checkpoint.rolled_back()
+        return iter(())
+
+    def drop_clean(self) -> None:
+        """Forget everything that the backend has (DEBUG RELOAD: what follows is read from disk)."""
+        for db in self.open_databases():
+            for shard in db.shards:
+                shard.young, shard.old = {}, {}
+            db.complete = db.size == 0
+
+
+def _record_and_index(record_key: bytes, record: bytes) -> list[bytes]:
+    """The backend keys that go with a record: its own and its entry in the expiry index."""
+    if record[4] & TAG_EXPIRES:
+        expires_ms = int.from_bytes(record[5:13], "little")
+        return [record_key, expiry_key(expires_ms, *parse_key_record_key(record_key))]
+    return [record_key]
+
+
+def _take_contents(db: Database, other: Database) -> None:
+    """Let ``db`` hold what ``other`` holds; its number stays."""
+    db.space, db.size, db.expires, db.complete = other.space, other.size, other.expires, other.complete
+    db.shards, db.by_crc = other.shards, other.by_crc

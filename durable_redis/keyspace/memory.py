@@ -1,0 +1,164 @@
+"""The budget of the cache: how much memory the data takes, and giving it back.
+
+Nothing is counted per command.  Entries are counted by the shard, their mean size is sampled, values above
+64 KiB are known one by one.  When the estimate passes the limit, shards are rotated in turn: what was not
+used since the shard's last rotation leaves memory (never the data).  With an eviction policy the limit is
+for the data instead, and keys are deleted.
+"""
+
+from __future__ import annotations
+
+import random
+from itertools import chain, islice
+from sys import getsizeof
+from typing import TYPE_CHECKING
+
+from durable_redis.keyspace.shard import SHARD_COUNT
+from durable_redis.objects.entry import Value
+from durable_redis.objects.string import String
+
+if TYPE_CHECKING:
+    from durable_redis.keyspace.database import Database
+    from durable_redis.keyspace.keyspace import Keyspace
+
+LARGE_VALUE_BYTES = 1 << 16
+ENTRY_OVERHEAD_BYTES = 104  # a dict slot at the usual load, measured
+SAMPLED_SHARDS = 8
+SAMPLED_ENTRIES = 64
+ROTATIONS_MAX = 64  # per check: about 5 ms with a thousand entries a shard
+
+
+def value_bytes(value: Value | None) -> int:
+    """Memory that a cached value takes, in bytes."""
+    if type(value) is String:
+        return getsizeof(value) + getsizeof(value.data)
+    return getsizeof(value)
+
+
+class MemoryBudget:
+    """Estimates and limits what a keyspace holds in memory; ``limit_bytes`` 0 means no limit."""
+
+    def __init__(self, keyspace: Keyspace, limit_bytes: int, rng: random.Random) -> None:
+        self.keyspace = keyspace
+        self.limit_bytes = limit_bytes
+        self.used_bytes = 0
+        self.peak_bytes = 0
+        self.dropped = 0
+        self._rng = rng
+        self._mean = 200.0
+        self._loaded = 0
+        self._large: set[tuple[int, bytes]] = set()
+        self._hand = 0
+
+    def loaded(self, size: int) -> None:
+        """Note that ``size`` bytes came into memory outside the hot path."""
+        self._loaded += size
+
+    def large(self, space: int, key: bytes) -> None:
+        """Note a value above LARGE_VALUE_BYTES: it is counted by itself."""
+        self._large.add((space, key))
+        self._loaded += LARGE_VALUE_BYTES
+
+    @property
+    def loaded_bytes(self) -> int:
+        """What came into memory since the last estimate."""
+        return self._loaded
+
+    def estimate(self) -> int:
+        """Bytes that keys and values take in memory, from counts and samples."""
+        entries = pinned = 0
+        for db in self.keyspace.open_databases():
+            for shard in db.shards:
+                entries += len(shard.young) + len(shard.old)
+                pinned += len(shard.dirty) + len(shard.frozen)
+            self._sample(db)
+        self._loaded = 0
+        self.used_bytes = int(entries * self._mean) + pinned * ENTRY_OVERHEAD_BYTES + self._large_bytes()
+        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+        return self.used_bytes
+
+    def _sample(self, db: Database) -> None:
+        total = count = 0
+        for _ in range(SAMPLED_SHARDS):
+            shard = db.shards[self._rng.randrange(SHARD_COUNT)]
+            for key, value in islice(chain(shard.young.items(), shard.old.items()), SAMPLED_ENTRIES):
+                size = value_bytes(value)
+                if size <= LARGE_VALUE_BYTES:
+                    total += size + getsizeof(key) + ENTRY_OVERHEAD_BYTES
+                    count += 1
+        if count:
+            weight = min(0.3, count / 256)
+            self._mean += (total / count - self._mean) * weight
+
+    def _large_bytes(self) -> int:
+        total = 0
+        for space, key in list(self._large):
+            db = self.keyspace.database_of_space(space)
+            value = db.peek_cached(key) if db is not None else None
+            if value is None:
+                self._large.discard((space, key))
+            else:
+                total += value_bytes(value)
+        return total
+
+    # -- giving memory back ----------------------------------------------------------------------------------
+
+    def shrink(self) -> None:
+        """Rotate shards until the estimate is under the limit, at most ROTATIONS_MAX of them."""
+        if not self.limit_bytes or self.estimate() <= self.limit_bytes:
+            return
+        surplus = self.used_bytes - self.limit_bytes * 0.97
+        databases = list(self.keyspace.open_databases())
+        for _ in range(ROTATIONS_MAX):
+            self._hand += 1
+            number, which = divmod(self._hand, len(databases))
+            db = databases[which]
+            shard = db.shards[number % SHARD_COUNT]
+            if shard.old:
+                db.complete = False
+                self.dropped += len(shard.old)
+                surplus -= len(shard.old) * self._mean
+            shard.old = shard.young
+            shard.young = {}
+            if surplus <= 0:
+                return
+
+    def over_limit(self) -> bool:
+        """Whether the last estimate was above the limit."""
+        return 0 < self.limit_bytes < self.used_bytes
+
+    def evict(self, policy: str, samples: int) -> bool:
+        """Delete one key by ``policy`` (the name of a ``maxmemory-policy``); False if no key qualifies.
+
+        LRU and LFU choose from the old generation: keys that nobody used since their shard was rotated.
+        """
+        scope, _, order = policy.partition("-")
+        databases = [db for db in self.keyspace.open_databases() if db.size]
+        if scope == "volatile":
+            databases = [db for db in databases if db.expires]
+        for db in self._rng.sample(databases, len(databases)):
+            victim = self._victim(db, scope == "volatile", order, samples)
+            if victim is not None:
+                self.used_bytes -= int(self._mean)
+                self.keyspace.evict(db, victim)
+                return True
+        return False
+
+    def _victim(self, db: Database, volatile: bool, order: str, samples: int) -> bytes | None:
+        first = self._rng.randrange(SHARD_COUNT)
+        for step in range(SHARD_COUNT):
+            shard = db.shards[(first + step) % SHARD_COUNT]
+            if not shard.old:
+                shard.old, shard.young = shard.young, {}
+            fitting = ((key, value) for key, value in shard.old.items() if not volatile or _expires(value))
+            found = list(islice(fitting, samples))
+            if not found:
+                continue
+            if order == "ttl":
+                return min(found, key=lambda pair: _expires(pair[1]))[0]
+            return self._rng.choice(found)[0] if order == "random" else found[0][0]
+        return None
+
+
+def _expires(value: Value) -> int:
+    return 0 if type(value) is bytes else value.expires_ms  # type: ignore[union-attr]

@@ -1,0 +1,1 @@
+"""Values: what a key can hold, and its form on disk."""
