@@ -1,0 +1,105 @@
+"""What a command sees: its client, its database, the server.
+
+A command is ``def f(ctx: Context, argv: list[bytes]) -> Reply``.  It reads through ``ctx.read`` and friends,
+decides, hands effects to ``ctx.apply``, and returns a reply value (``resp/replies.py``).  It raises
+:class:`ReplyError` for the client's mistakes, before it has applied anything.  A command that cannot answer
+yet returns a :class:`Wait`; one that starts work in the background calls a method of ``ctx.server`` that
+leaves a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from durable_redis.errors import wrong_type
+from durable_redis.keyspace.database import Database
+from durable_redis.objects.entry import Value, kind_of
+from durable_redis.objects.string import string_data
+from storage.records import TYPE_STRING
+
+if TYPE_CHECKING:
+    from durable_redis.commands.session import Client
+    from durable_redis.engine.engine import Engine
+
+PENDING: Final = object()
+LARGE_EFFECT_BYTES = 1 << 16  # above this, room in the log is made sure of first
+
+
+class Wait:
+    """A reply that is still to come.
+
+    ``poll`` is asked whenever something may have changed and returns :data:`PENDING` or the reply; at
+    ``deadline_ms`` (0 = never) ``on_timeout`` gives the reply instead.  CLIENT UNBLOCK works on it when
+    ``unblockable``.
+    """
+
+    __slots__ = ("deadline_ms", "on_timeout", "poll", "unblockable")
+
+    def __init__(
+        self,
+        poll: Callable[[], Any],
+        deadline_ms: int,
+        on_timeout: Callable[[], Any],
+        unblockable: bool = True,
+    ) -> None:
+        self.poll = poll
+        self.deadline_ms = deadline_ms
+        self.on_timeout = on_timeout
+        self.unblockable = unblockable
+
+
+class Context:
+    """One client's view.  ``db`` follows SELECT; ``now_ms`` is the same for a whole batch of commands."""
+
+    __slots__ = ("client", "db", "server")
+
+    def __init__(self, server: Engine, client: Client, db: Database) -> None:
+        self.server = server
+        self.client = client
+        self.db = db
+
+    @property
+    def now_ms(self) -> int:
+        """The wall clock in milliseconds, as of this batch."""
+        return self.server.keyspace.now_ms
+
+    def read(self, key: bytes) -> Value | None:
+        """The value of a living key; counts as a hit or a miss."""
+        value = self.db.read(key)
+        self.server.statistics.keyspace_reads += 1
+        if value is None:
+            self.db.misses += 1
+        return value
+
+    def peek(self, key: bytes) -> Value | None:
+        """The value of a living key; counts as nothing (for writes, TYPE, TTL and the like)."""
+        return self.db.read(key)
+
+    def string(self, key: bytes, *, count: bool = True) -> bytes | bytearray | None:
+        """The content of a string; None if there is no key.  Raises WRONGTYPE for other types.
+
+        A ``bytearray`` is the stored one: do not keep or change it, copy with ``bytes()`` what goes into a
+        reply.
+        """
+        value = self.read(key) if count else self.db.read(key)
+        if type(value) is bytes or value is None:
+            return value
+        if kind_of(value) != TYPE_STRING:
+            raise wrong_type()
+        return string_data(value)
+
+    def apply(self, *effect: bytes) -> Any:
+        """Apply an effect to the selected database and log it; the effect's result."""
+        return self.apply_in(self.db, *effect)
+
+    def apply_in(self, db: Database, *effect: bytes) -> Any:
+        """Apply an effect to another database.  Raises ReplyError if the log has no room for it."""
+        size = sum(map(len, effect))
+        if size > LARGE_EFFECT_BYTES:
+            self.server.reserve(size + len(effect) * 32)
+        return self.server.keyspace.apply(db, effect)
+
+    def select(self, index: int) -> None:
+        """Make another database the client's."""
+        self.client.db = self.db = self.server.keyspace.database(index)

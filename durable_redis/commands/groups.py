@@ -1,0 +1,57 @@
+"""The modules that declare commands, in the order in which COMMAND lists them.
+
+Adding a group is one line here.  Importing this module registers nothing: ``table.build_table`` reads the
+declarations.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from durable_redis.commands import (
+    bitfield,
+    bitmaps,
+    client,
+    client_list,
+    command_command,
+    configuration,
+    connection,
+    databases,
+    debug,
+    expiry,
+    generic,
+    info,
+    iteration,
+    lcs,
+    memory,
+    not_built,
+    objects,
+    saving,
+    server,
+    strings,
+    waiting,
+)
+
+MODULES: tuple[ModuleType, ...] = (
+    strings,
+    lcs,
+    bitmaps,
+    bitfield,
+    generic,
+    expiry,
+    iteration,
+    objects,
+    databases,
+    connection,
+    client,
+    client_list,
+    waiting,
+    command_command,
+    server,
+    configuration,
+    saving,
+    info,
+    memory,
+    debug,
+    not_built,
+)

@@ -1,0 +1,97 @@
+"""What the server knows of a client; the socket belongs to ``net``.
+
+``out`` collects encoded replies until the batch they belong to is durable.  ``fast`` is the table of
+commands that may skip the gates for this client: empty as soon as anything about it is special (no AUTH yet,
+REPLY OFF, in a transaction, …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from durable_redis.commands.context import Context, Wait
+from durable_redis.keyspace.database import Database
+
+FastHandler = Callable[[Database, list[bytes], list[bytes]], int]
+NO_FAST: dict[bytes, FastHandler] = {}
+
+REPLY_ON = 0
+REPLY_OFF = 1
+REPLY_SKIP_NEXT = 2  # CLIENT REPLY SKIP was just answered with silence
+REPLY_SKIP = 3  # the command that is executing now is not answered
+
+
+class Client:
+    """One connection as the engine sees it.  Times in milliseconds since 1970."""
+
+    __slots__ = (
+        "active_ms",
+        "address",
+        "argv_bytes",
+        "authenticated",
+        "closing",
+        "context",
+        "created_ms",
+        "db",
+        "fast",
+        "fd",
+        "id",
+        "is_unix",
+        "kill",
+        "last_command",
+        "library_name",
+        "library_version",
+        "local_address",
+        "name",
+        "no_evict",
+        "no_touch",
+        "out",
+        "output_bytes",
+        "postponed",
+        "protocol",
+        "query_bytes",
+        "reply_mode",
+        "user",
+        "wait",
+    )
+
+    def __init__(self, number: int, db: Database, server: Any) -> None:
+        self.id = number
+        self.db = db
+        self.out: list[bytes] = []
+        self.fast: dict[bytes, FastHandler] = NO_FAST
+        self.context = Context(server, self, db)
+        self.protocol = 2
+        self.authenticated = False
+        self.user = b"default"
+        self.name = b""
+        self.library_name = b""
+        self.library_version = b""
+        self.address = ""
+        self.local_address = ""
+        self.fd = -1
+        self.created_ms = 0
+        self.active_ms = 0
+        self.last_command = "NULL"
+        self.reply_mode = REPLY_ON
+        self.no_evict = False
+        self.no_touch = False
+        self.closing = False  # close once ``out`` has been sent
+        self.kill: Callable[[], None] = _nothing  # close now; set by ``net``
+        self.wait: Wait | None = None
+        self.postponed: list[bytes] | None = None  # held back by CLIENT PAUSE
+        self.query_bytes = 0
+        self.output_bytes = 0  # replies that the socket has not taken yet
+        self.argv_bytes = 0
+        self.is_unix = False
+
+    def release(self) -> None:
+        """Undo the cycles that this object is part of: the collector will not look for them."""
+        self.kill = _nothing
+        self.wait = None
+        self.context.client = None  # type: ignore[assignment]
+
+
+def _nothing() -> None:
+    """What killing a client without a socket does."""
