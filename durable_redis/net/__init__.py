@@ -1,0 +1,1 @@
+"""The edge: sockets, threads, signals; the only place that knows trio."""

@@ -1,0 +1,111 @@
+"""Start order, serving, and the clean stop.
+
+Start: lock and open the data, replay, listen, say that we are ready.  Stop (SIGTERM, SIGINT, SHUTDOWN):
+accept nobody, finish what is in flight, checkpoint, close the log with a vouch, exit 0; the next start has
+nothing to replay.  A log that fails stops the server at once and without a reply to anything that is not on
+disk.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+
+import trio
+
+from durable_redis.clock import Clock
+from durable_redis.commands import build_commands
+from durable_redis.config.config import Config
+from durable_redis.engine.engine import Engine
+from durable_redis.engine.maintenance import machine_memory_bytes
+from durable_redis.engine.recovery import StorageOptions, open_storage
+from durable_redis.net.listeners import open_listeners
+from durable_redis.net.reactor import Reactor
+from storage.disk import RealDisk
+from storage.errors import StorageError
+
+logger = logging.getLogger("durable_redis")
+
+
+def serve(config: Config, clock: Clock) -> int:
+    """Run a server until it is told to stop; the exit code.
+
+    Raises ``StorageError`` or ``UsageError`` from the start.
+    """
+    return trio.run(_serve, config, clock)
+
+
+async def _serve(config: Config, clock: Clock) -> int:
+    listeners = open_listeners(config)
+    try:
+        started = clock.monotonic()
+        storage = open_storage(RealDisk(), storage_options(config), clock.now_ms())
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    engine = Engine(config, storage, build_commands(), clock)
+    reactor = Reactor(engine)
+    engine.peers = reactor
+    for listener in listeners:
+        reactor.listen(listener)
+        logger.info("listening on %s", listener.name)
+    logger.info(
+        "ready after %.3f s: %d keys, %d bytes of log replayed%s",
+        clock.monotonic() - started,
+        sum(engine.keyspace.counts(index)[0] for index in range(engine.keyspace.database_count)),
+        storage.replayed,
+        f", {storage.cut_bytes} bytes of torn tail cut" if storage.cut_bytes else "",
+    )
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # maintenance.py collects
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_signals, engine)
+            await reactor.run()
+            nursery.cancel_scope.cancel()
+        _stop(engine, reactor)
+    except* StorageError as group:
+        error = group.exceptions[0]
+        logger.critical("the log failed, stopping without further replies: %s", error)
+        os.write(2, f"durable-redis-server: {error} ({getattr(error, 'hint', '')})\n".encode())
+        os._exit(1)
+    return 0
+
+
+async def _watch_signals(engine: Engine) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            logger.info("received %s: stopping", signal.Signals(number).name)
+            engine.shutdown = "save"
+
+
+def _stop(engine: Engine, reactor: Reactor) -> None:
+    """Finish what is in flight, checkpoint, close."""
+    reactor.stop_listening()
+    engine.begin_batch()
+    reactor.finish_jobs()
+    engine.durability.drain(engine.keyspace.now_ms)
+    if engine.log.written > engine.keyspace.state.position:
+        engine.maintenance.start_checkpoint()
+        reactor.finish_jobs()
+    engine.log.close(engine.keyspace.now_ms)
+    reactor.close()
+    engine.keyspace.backend.close()
+    engine.storage.lock.release()
+    logger.info("stopped; everything is on disk")
+
+
+def storage_options(config: Config) -> StorageOptions:
+    """What the options say about the data directory."""
+    return StorageOptions(
+        directory=os.path.abspath(config.get_str("dir")),
+        backend=config.get_str("backend"),
+        databases=config.get_int("databases"),
+        segment_bytes=config.get_int("wal-segment-size"),
+        memory_bytes=config.get_int("maxmemory") or machine_memory_bytes(),
+        backend_cache_bytes=config.get_int("backend-cache"),
+    )
