@@ -13,6 +13,7 @@ differ.
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +86,7 @@ class Engine:
         self.fast = FastCommands()
         self.clients: dict[int, Client] = {}
         self.started_ms = clock.now_ms()
-        self.run_id = storage.identity.log_id
+        self.run_id = secrets.token_hex(20)  # Sentinel and clients tell restarts by it
         self.durability = Durability(
             self.log,
             config.get_str("appendfsync"),
@@ -407,8 +408,9 @@ class Engine:
 
     def count_fast_calls(self) -> None:
         """Bring the command table's counters up to date with the hot path."""
-        for name, calls in self.fast.take_calls().items():
+        for name, calls, usec in self.fast.take_calls():
             self.commands[name].calls += calls
+            self.commands[name].usec += usec
             if name == "GET":
                 self.statistics.keyspace_reads += calls
 

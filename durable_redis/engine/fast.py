@@ -26,6 +26,7 @@ WROTE = 2
 _OK = b"+OK\r\n"
 _PONG = b"+PONG\r\n"
 _CRLF = b"\r\n"
+SAMPLE_WEIGHT = 0.1
 _WRITES = ("SET", "INCR")
 _DIGITS_MAX = 18  # such a number may be counted up once more without a look at the bounds
 
@@ -115,6 +116,7 @@ class FastCommands:
         }
         self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
         self.calls: dict[FastHandler, int] = {}
+        self._usec: dict[FastHandler, float] = {}
         for handlers in self._handlers.values():
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
@@ -126,12 +128,21 @@ class FastCommands:
                 if writes if name in _WRITES else reads:
                     table[name.encode()] = table[name.lower().encode()] = handler
 
-    def take_calls(self) -> dict[str, int]:
-        """Calls by command name since the last time."""
-        found: dict[str, int] = {}
+    def timed(self, before: dict[FastHandler, int], seconds: float) -> None:
+        """Learn what a call costs from a chunk of commands; only one that used a single handler tells."""
+        used = [handler for handler, count in self.calls.items() if count != before[handler]]
+        if len(used) == 1:
+            usec = seconds * 1e6 / (self.calls[used[0]] - before[used[0]])
+            known = self._usec.get(used[0], usec)
+            self._usec[used[0]] = known + (usec - known) * SAMPLE_WEIGHT
+
+    def take_calls(self) -> list[tuple[str, int, float]]:
+        """Name, calls since the last time, and their microseconds as estimated from samples."""
+        found = []
         for handlers in self._handlers.values():
             for name, handler in handlers.items():
-                if self.calls[handler]:
-                    found[name] = found.get(name, 0) + self.calls[handler]
+                calls = self.calls[handler]
+                if calls:
+                    found.append((name, calls, calls * self._usec.get(handler, 0.0)))
                     self.calls[handler] = 0
         return found

@@ -34,20 +34,32 @@ class Seen:
 def walk(db: Database, cursor: int, count: int) -> tuple[int, list[Seen]]:
     """At least ``count`` keys from ``cursor`` on (fewer at the end), and the next cursor, 0 at the end.
 
-    Keys of one place are never torn apart.  Expired keys are left out, so a step may give fewer.
+    Keys of one place are never torn apart.  Expired keys are removed as they are met, as Redis's SCAN does, so a
+    step may give fewer.
     """
+    following, met = _step(db, cursor, count)
+    now_ms = db.keyspace.now_ms
+    found = [seen for seen in met if not 0 < seen.expires_ms <= now_ms]
+    if len(found) < len(met):
+        for seen in met:
+            if 0 < seen.expires_ms <= now_ms:
+                db.read(seen.key)
+    return following, found
+
+
+def _step(db: Database, cursor: int, count: int) -> tuple[int, list[Seen]]:
+    """The same with the expired keys."""
     found: list[Seen] = []
     visited = 0
     while cursor < PLACE_END:
         records, covered = _backend_step(db, cursor, count - visited)
-        steps = _merge(db, cursor, covered, records)
         last = -1
-        for place, seen in steps:
+        for place, seen in _merge(db, cursor, covered, records):
             if visited >= count and place != last:
                 return place, found
             last = place
             visited += 1
-            if seen is not None and not 0 < seen.expires_ms <= db.keyspace.now_ms:
+            if seen is not None:
                 found.append(seen)
         cursor = covered
         if visited >= count and cursor < PLACE_END:

@@ -23,6 +23,7 @@ from durable_redis.resp.parser import RequestParser, command_end
 RECEIVE_BYTES_MAX = 60 << 10
 READY_SOCKETS_MAX = 256  # per turn: bounds the frame that a turn writes
 GATHER_ROUNDS_MAX = 4
+CHUNKS_PER_SAMPLE = 512
 LINGER_SECONDS = 0.001
 TRIO_SHARE_SECONDS = 0.010
 SLICE_SECONDS = 0.001  # of background work when idle
@@ -51,6 +52,7 @@ class Reactor:
         self._credit_from = time.perf_counter()
         self._epoll.register(self.workers.wake_fd, select.EPOLLIN)
         self._next_limit_check_ms = 0
+        self._until_sample = 1
 
     # -- loop ------------------------------------------------------------------------------------------------
 
@@ -141,7 +143,11 @@ class Reactor:
             received += length
             if length == connection.receive_bytes:
                 connection.receive_bytes = min(length * 4, RECEIVE_BYTES_MAX)
-            connection.receive(data)
+            self._until_sample -= 1
+            if self._until_sample:
+                connection.receive(data)
+            else:
+                self._receive_timed(connection, data)
             client = connection.client
             client.active_ms = engine.keyspace.now_ms
             if settled and not pending and client.wait is None and client.postponed is None:
@@ -153,6 +159,14 @@ class Reactor:
             else:
                 touched.append(connection)
         engine.statistics.input_bytes += received
+
+    def _receive_timed(self, connection: Connection, data: bytes) -> None:
+        """Once in CHUNKS_PER_SAMPLE: measure what the hot path's commands cost, for INFO commandstats."""
+        self._until_sample = CHUNKS_PER_SAMPLE
+        before = dict(self.fast_calls)
+        started = time.perf_counter()
+        connection.receive(data)
+        self.engine.fast.timed(before, time.perf_counter() - started)
 
     def _finish_batch(self, touched: list[Connection]) -> None:
         """Commit, and send the replies now or when the log is durable."""

@@ -12,6 +12,8 @@ import gc
 import logging
 import os
 import signal
+from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import trio
 
@@ -38,9 +40,25 @@ def serve(config: Config, clock: Clock) -> int:
 
 
 async def _serve(config: Config, clock: Clock) -> int:
+    # From here on a signal means a clean stop, even one that comes while the log is being replayed.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        engine, reactor = _start(config, clock)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch_signals, signals, engine)
+                await reactor.run()
+                nursery.cancel_scope.cancel()
+            _stop(engine, reactor)
+        except* StorageError as group:
+            _die(group.exceptions[0])
+    return 0
+
+
+def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
+    """Listen, open the data, be ready.  Raises ``UsageError`` or ``StorageError`` with nothing left open."""
     listeners = open_listeners(config)
+    started = clock.monotonic()
     try:
-        started = clock.monotonic()
         storage = open_storage(RealDisk(), storage_options(config), clock.now_ms())
     except BaseException:
         for listener in listeners:
@@ -62,25 +80,20 @@ async def _serve(config: Config, clock: Clock) -> int:
     gc.collect()
     gc.freeze()
     gc.disable()  # maintenance.py collects
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch_signals, engine)
-            await reactor.run()
-            nursery.cancel_scope.cancel()
-        _stop(engine, reactor)
-    except* StorageError as group:
-        error = group.exceptions[0]
-        logger.critical("the log failed, stopping without further replies: %s", error)
-        os.write(2, f"durable-redis-server: {error} ({getattr(error, 'hint', '')})\n".encode())
-        os._exit(1)
-    return 0
+    return engine, reactor
 
 
-async def _watch_signals(engine: Engine) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            logger.info("received %s: stopping", signal.Signals(number).name)
-            engine.shutdown = "save"
+def _die(error: BaseException) -> NoReturn:
+    """The log failed: end at once, without a reply to anything that is not on disk."""
+    logger.critical("the log failed, stopping without further replies: %s", error)
+    os.write(2, f"durable-redis-server: {error} ({getattr(error, 'hint', '')})\n".encode())
+    os._exit(1)
+
+
+async def _watch_signals(signals: AsyncIterator[int], engine: Engine) -> None:
+    async for number in signals:
+        logger.info("received %s: stopping", signal.Signals(number).name)
+        engine.shutdown = "save"
 
 
 def _stop(engine: Engine, reactor: Reactor) -> None:

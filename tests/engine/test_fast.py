@@ -1,0 +1,123 @@
+"""The fast handlers give what the ordinary commands give, or they decline and do nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_redis.engine.fast import DECLINED
+from tests.support.client import decode
+from tests.support.whole_engine import WholeEngine
+
+KEYS = (
+    b"plain",
+    b"number",
+    b"big",
+    b"negative",
+    b"padded",
+    b"huge",
+    b"ttl",
+    b"gone",
+    b"raw",
+    b"{tag}k",
+    b"old",
+    b"cold",
+    b"none",
+)
+COMMANDS = (
+    [(b"GET", key) for key in KEYS]
+    + [(b"SET", key, b"new") for key in KEYS]
+    + [(b"INCR", key) for key in KEYS]
+    + [
+        (b"PING",),
+        (b"PING", b"x"),
+        (b"GET",),
+        (b"SET", b"plain", b"v", b"EX", b"10"),
+        (b"SET", b"plain"),
+        (b"INCR", b"a", b"b"),
+    ]
+)
+
+
+def prepared(protocol: int) -> WholeEngine:
+    whole = WholeEngine({}, protocol)
+    whole.engine.refresh(whole.client)
+    whole.call("SET", "cold", "7")
+    whole.make_cold()
+    whole.call("SET", "plain", "text")
+    whole.call("SET", "number", "41")
+    whole.call("SET", "big", "9223372036854775807")
+    whole.call("SET", "negative", "-5")
+    whole.call("SET", "padded", "007")
+    whole.call("SET", "huge", "x" * 70_000)
+    whole.call("SET", "ttl", "1", "PX", "5000")
+    whole.call("SET", "gone", "1", "PX", "10")
+    whole.call("APPEND", "raw", "12")
+    whole.call("APPEND", "raw", "3")
+    whole.call("SET", "{tag}k", "9")
+    whole.call("SET", "old", "3")
+    for shard in whole.engine.keyspace.database(0).shards:
+        if b"old" in shard.young:
+            shard.old, shard.young = shard.young, shard.old
+    whole.clock.ms += 100
+    whole.engine.begin_batch()
+    return whole
+
+
+def summary(whole: WholeEngine) -> dict[str, object]:
+    found: dict[str, object] = {"size": whole.call("DBSIZE")}
+    for key in KEYS:
+        found[key.decode()] = (
+            whole.call("GET", key),
+            whole.call("PTTL", key),
+            whole.call("OBJECT", "ENCODING", key),
+        )
+    return found
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("argv", COMMANDS, ids=lambda argv: b" ".join(argv).decode())
+def test_fast_equals_ordinary(argv: tuple[bytes, ...], protocol: int) -> None:
+    ordinary, fast = prepared(protocol), prepared(protocol)
+    expected = ordinary.call(*argv)
+    handler = fast.client.fast[argv[0]]
+    out: list[bytes] = []
+    before = fast.engine.log.position
+    done = handler(fast.client.db, list(argv), out)
+    assert fast.engine.log.position == before, "a fast handler leaves the log to its caller"
+    if done == DECLINED:
+        assert not out
+        assert fast.call(*argv) == expected
+    else:
+        reply, end = decode(b"".join(out), 0)
+        assert end == len(b"".join(out))
+        assert reply == expected
+    assert summary(fast) == summary(ordinary)
+
+
+def test_the_plain_cases_are_fast() -> None:
+    """The hot path is for these; if they were declined nothing would be wrong but the speed."""
+    whole = prepared(2)
+    for argv in ((b"GET", b"plain"), (b"SET", b"plain", b"v"), (b"INCR", b"number"), (b"PING",)):
+        assert whole.client.fast[argv[0]](whole.client.db, list(argv), []) != DECLINED
+
+
+@pytest.mark.parametrize("word", [5, None, [b"k"], 1.5, True])
+def test_what_is_not_bytes_is_refused(word: object) -> None:
+    whole = prepared(2)
+    for argv in ([b"GET", word], [b"SET", word, b"v"], [b"INCR", word]):
+        with pytest.raises(TypeError):
+            whole.client.fast[argv[0]](whole.client.db, argv, [])  # type: ignore[arg-type, index]
+    assert whole.client.fast[b"SET"](whole.client.db, [b"SET", b"k", word], []) == DECLINED  # type: ignore[list-item]
+
+
+def test_special_clients_have_no_fast_path() -> None:
+    whole = prepared(2)
+    whole.call("CLIENT", "REPLY", "OFF")
+    assert not whole.client.fast
+    whole.call("CLIENT", "REPLY", "ON")
+    assert whole.client.fast
+    whole.engine.pause(whole.clock.ms + 1000, writes_only=True)
+    assert b"SET" not in whole.client.fast
+    assert b"GET" in whole.client.fast
+    whole.engine.unpause()
+    assert b"SET" in whole.client.fast
