@@ -1,13 +1,14 @@
 # make run    serve on 127.0.0.1:6379 with data in ./data; sets everything up first
 # make test   all tests; sets everything up first
 # make bench  compare with redis-server and write docs/benchmarks.md
+# make docs   write docs/commands.md from the command table
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test quick soak lint types bench setup oracle clean
+.PHONY: run test quick soak lint types bench docs setup oracle clean
 
 setup: $(READY)
 
@@ -43,6 +44,9 @@ types: setup
 
 bench: setup oracle
 	$(BIN)/python -m tools.bench $(ARGS)
+
+docs: setup
+	$(BIN)/python -m tools.docs $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from durable_redis.commands.context import Context
+from durable_redis.commands.context import PENDING, Context, Wait
 from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, command, container
 from durable_redis.errors import syntax_error
 from durable_redis.resp.replies import OK, Reply
@@ -35,7 +35,23 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
         raise syntax_error()
     words = [word.decode("utf-8", "surrogateescape") for word in argv[2:]]
     ctx.server.config.set_many(list(zip(words[::2], words[1::2], strict=True)))
+    if any(word.lower() == "appendfsync" for word in words[::2]):
+        return _when_policy_holds(ctx)
     return OK
+
+
+def _when_policy_holds(ctx: Context) -> Reply:
+    """OK; under ``always`` once all that was executed is durable, since from then on it promises that."""
+    server = ctx.server
+    position = server.log.position
+    if server.config.get_str("appendfsync") != "always" or server.log.durable >= position:
+        return OK
+    server.request_sync()
+
+    def poll() -> Reply:
+        return OK if server.log.durable >= position else PENDING
+
+    return Wait(poll, 0, lambda: OK, unblockable=False)
 
 
 @command("CONFIG|REWRITE", arity=2, flags=ADMIN | NOSCRIPT | LOADING | STALE)

@@ -75,13 +75,6 @@ class Durability:
         self._held.append((self.log.written, release))
 
     @property
-    def settled(self) -> bool:
-        """Whether everything written so far may be shown: replies to reads need not wait for a commit."""
-        if self._held:
-            return False
-        return self.policy != "always" or self.log.durable == self.log.written
-
-    @property
     def holding(self) -> bool:
         """Whether replies are waiting: later ones of the same connection must wait behind them."""
         return bool(self._held)

@@ -34,7 +34,7 @@ from durable_redis.config.config import Config
 from durable_redis.engine.background import Background
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import FastCommands
-from durable_redis.engine.maintenance import Maintenance
+from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
 from durable_redis.errors import ProtocolError, ReplyError
@@ -290,6 +290,14 @@ class Engine:
                 raise ReplyError(OUT_OF_MEMORY)
             if self.disk_full:
                 raise ReplyError(DISK_FULL)
+        elif self.disk_full and command.flags & Flag.WRITE:
+            self._check_log_room(argv)
+
+    def _check_log_room(self, argv: list[bytes]) -> None:
+        """On a full disk, deletions and the like go into log that has been prepared, while there is some."""
+        needed = sum(map(len, self.log.pending)) + sum(map(len, argv)) + 32 * len(argv)
+        if not self.log.fits(needed + LOG_MARGIN_BYTES):
+            raise ReplyError(DISK_FULL)
 
     def _reply_error(self, client: Client, error: ReplyError) -> None:
         code = str(error).split(" ", 1)[0]
@@ -371,6 +379,11 @@ class Engine:
     def blocked_clients(self) -> int:
         """Clients that wait for something, pauses not counted."""
         return len(self._waiting)
+
+    @property
+    def waiting_clients(self) -> bool:
+        """Whether any client's input must wait, because it is blocked or its command was postponed."""
+        return bool(self._waiting or self._postponed)
 
     # -- pause -----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 CRON_MS = 100
 LOADED_BYTES_PER_CHECK = 16 << 20
 EVICTIONS_PER_COMMAND = 16
+ESTIMATES_PER_LIMIT = 16  # memory is estimated again when so large a part of ``maxmemory`` has been written
 RETRY_MS = 1000
+LOG_MARGIN_BYTES = 256 << 10  # of prepared log, kept on a full disk for removals that nobody asked for
 COLLECT_OBJECTS = 10_000
 COLLAPSE_GROWTH_BYTES = 32 << 20
 AUTOMATIC_MEMORY_SHARE = 0.6
@@ -46,6 +48,7 @@ class Maintenance:
         self.policy = "noeviction"
         self._next_cron_ms = 0
         self._retry_ms = 0
+        self._spare_retry_ms = 0
         self._save_requested = False
         self._checked_position = engine.log.written
         self.huge_pages = HugePages()
@@ -65,7 +68,7 @@ class Maintenance:
         self._check_disk()
         self._check_memory()
         background = engine.background
-        if engine.log.wants_spare:
+        if engine.log.wants_spare and now >= self._spare_retry_ms:
             background.start("spare", self._spare_task())
         if engine.keyspace.may_expire and self.active_expire:
             background.start("expiry", self._expiry_task())
@@ -102,6 +105,9 @@ class Maintenance:
                 logger.error("disk is full: %d bytes free, less than disk-reserve; writes are refused", free)
             else:
                 logger.warning("disk has space again: writes are accepted")
+        # What expired is hidden, but stays, while the log has no room for its removal.
+        log_low = full and not engine.log.fits(LOG_MARGIN_BYTES)
+        engine.keyspace.may_expire = not (log_low or engine.paused_until_ms)
 
     def _spare_task(self) -> Task:
         engine = self.engine
@@ -110,7 +116,7 @@ class Maintenance:
         result = yield Job(FILES_LANE, engine.log.spare_job(recycled))
         if not engine.log.finish_spare(result):
             logger.error("cannot prepare the next log segment: %s", result)
-            self._next_cron_ms = engine.keyspace.now_ms + RETRY_MS
+            self._spare_retry_ms = engine.keyspace.now_ms + RETRY_MS
 
     # -- memory ----------------------------------------------------------------------------------------------
 
@@ -126,7 +132,8 @@ class Maintenance:
 
     def _check_memory(self) -> None:
         memory = self.engine.keyspace.memory
-        if self._checked_position == self.engine.log.written and not memory.loaded_bytes:
+        unchanged = self._checked_position == self.engine.log.written and not memory.loaded_bytes
+        if unchanged and not memory.over_limit():
             return
         if self.evicting:
             memory.estimate()
@@ -162,11 +169,19 @@ class Maintenance:
         engine = self.engine
         memory = engine.keyspace.memory
         samples = engine.config.get_int("maxmemory-samples")
+        if engine.log.written - self._checked_position > memory.limit_bytes // ESTIMATES_PER_LIMIT:
+            memory.estimate()
+            self._checked_position = engine.log.written
+            if memory.pinned_bytes > memory.limit_bytes // ESTIMATES_PER_LIMIT:
+                self.start_checkpoint()  # evicted keys take memory until then
         for _ in range(EVICTIONS_PER_COMMAND):
             if not memory.over_limit():
                 break
             if not memory.evict(self.policy, samples):
-                return False
+                if self._checked_position == engine.log.written:
+                    return False
+                memory.estimate()  # clients may have deleted something since
+                self._checked_position = engine.log.written
         engine.flush_effects()
         return True
 
@@ -189,6 +204,8 @@ class Maintenance:
         keyspace = self.engine.keyspace
         keys = keyspace.sweep_keys()
         if not keys:
+            if self.engine.disk_full:  # the backend would give the space back some time, but it is needed now
+                yield Job(BACKEND_LANE, guarded(keyspace.backend.compact))
             return
         batch = keyspace.backend.batch()
         error = yield Job(BACKEND_LANE, guarded(batch.begin))
@@ -279,6 +296,7 @@ class Maintenance:
         self.last_checkpoint_error = str(error)
         self.engine.statistics.checkpoint_failures += 1
         self._retry_ms = self.engine.keyspace.now_ms + RETRY_MS
+        self._save_requested = True
         logger.error("checkpoint failed: %s (%s)", error, error.hint)
         self.engine.poll_waits()
 

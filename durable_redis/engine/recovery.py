@@ -15,7 +15,7 @@ from storage.backends import open_backend
 from storage.backends.base import Backend
 from storage.directory import DirectoryLock, Identity, open_directory, write_identity
 from storage.disk import Disk
-from storage.errors import DamagedError, FormatError
+from storage.errors import DamagedError, FormatError, StorageError
 from storage.records import STATE_KEY, State
 from storage.wal.log import Log
 from storage.wal.recovery import LogReader
@@ -66,6 +66,12 @@ def open_storage(disk: Disk, options: StorageOptions, time_ms: int) -> OpenStora
             raise
         if created:
             write_identity(disk, options.directory, identity)
+    except OSError as error:
+        lock.release()
+        raise StorageError(
+            f"cannot open data directory {options.directory}: {error.strerror or error}",
+            "check the file system: its free space, its permissions",
+        ) from error
     except BaseException:
         lock.release()
         raise

@@ -25,7 +25,7 @@ LARGE_VALUE_BYTES = 1 << 16
 ENTRY_OVERHEAD_BYTES = 104  # a dict slot at the usual load, measured
 SAMPLED_SHARDS = 8
 SAMPLED_ENTRIES = 64
-ROTATIONS_MAX = 64  # per check: about 5 ms with a thousand entries a shard
+DROPS_MAX = 64_000  # entries per check: about 5 ms
 
 
 def value_bytes(value: Value | None) -> int:
@@ -45,7 +45,9 @@ class MemoryBudget:
         self.peak_bytes = 0
         self.dropped = 0
         self._rng = rng
-        self._mean = 200.0
+        self._mean = 200.0  # of an entry; the first sample replaces it
+        self._sampled = False
+        self.pinned_bytes = 0  # what is kept for the next checkpoint, values not counted
         self._loaded = 0
         self._large: set[tuple[int, bytes]] = set()
         self._hand = 0
@@ -73,7 +75,8 @@ class MemoryBudget:
                 pinned += len(shard.dirty) + len(shard.frozen)
             self._sample(db)
         self._loaded = 0
-        self.used_bytes = int(entries * self._mean) + pinned * ENTRY_OVERHEAD_BYTES + self._large_bytes()
+        self.pinned_bytes = pinned * ENTRY_OVERHEAD_BYTES
+        self.used_bytes = int(entries * self._mean) + self.pinned_bytes + self._large_bytes()
         self.peak_bytes = max(self.peak_bytes, self.used_bytes)
         return self.used_bytes
 
@@ -87,7 +90,8 @@ class MemoryBudget:
                     total += size + getsizeof(key) + ENTRY_OVERHEAD_BYTES
                     count += 1
         if count:
-            weight = min(0.3, count / 256)
+            weight = min(0.3, count / 256) if self._sampled else 1.0
+            self._sampled = True
             self._mean += (total / count - self._mean) * weight
 
     def _large_bytes(self) -> int:
@@ -104,12 +108,16 @@ class MemoryBudget:
     # -- giving memory back ----------------------------------------------------------------------------------
 
     def shrink(self) -> None:
-        """Rotate shards until the estimate is under the limit, at most ROTATIONS_MAX of them."""
+        """Rotate shards until the estimate is under the limit, or DROPS_MAX entries have left memory.
+
+        Going round twice drops whatever can be dropped; what is dirty stays until it is checkpointed.
+        """
         if not self.limit_bytes or self.estimate() <= self.limit_bytes:
             return
         surplus = self.used_bytes - self.limit_bytes * 0.97
         databases = list(self.keyspace.open_databases())
-        for _ in range(ROTATIONS_MAX):
+        dropped_before = self.dropped
+        for _ in range(2 * SHARD_COUNT * len(databases)):
             self._hand += 1
             number, which = divmod(self._hand, len(databases))
             db = databases[which]
@@ -120,12 +128,12 @@ class MemoryBudget:
                 surplus -= len(shard.old) * self._mean
             shard.old = shard.young
             shard.young = {}
-            if surplus <= 0:
+            if surplus <= 0 or self.dropped - dropped_before >= DROPS_MAX:
                 return
 
     def over_limit(self) -> bool:
-        """Whether the last estimate was above the limit."""
-        return 0 < self.limit_bytes < self.used_bytes
+        """Whether the last estimate was above the limit; what only a checkpoint can free does not count."""
+        return 0 < self.limit_bytes < self.used_bytes - self.pinned_bytes
 
     def evict(self, policy: str, samples: int) -> bool:
         """Delete one key by ``policy`` (the name of a ``maxmemory-policy``); False if no key qualifies.
@@ -146,11 +154,19 @@ class MemoryBudget:
 
     def _victim(self, db: Database, volatile: bool, order: str, samples: int) -> bytes | None:
         first = self._rng.randrange(SHARD_COUNT)
-        for step in range(SHARD_COUNT):
+        for step in range(2 * SHARD_COUNT):
             shard = db.shards[(first + step) % SHARD_COUNT]
-            if not shard.old:
-                shard.old, shard.young = shard.young, {}
-            fitting = ((key, value) for key, value in shard.old.items() if not volatile or _expires(value))
+            second_round = step >= SHARD_COUNT
+            if not shard.old or second_round:
+                shard.old.update(shard.young)
+                shard.young = {}
+                if not second_round:
+                    continue  # its keys get a chance to be used first
+            fitting = (
+                (key, value)
+                for key, value in shard.old.items()
+                if key not in shard.young and (not volatile or _expires(value))
+            )
             found = list(islice(fitting, samples))
             if not found:
                 continue

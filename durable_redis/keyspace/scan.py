@@ -34,8 +34,8 @@ class Seen:
 def walk(db: Database, cursor: int, count: int) -> tuple[int, list[Seen]]:
     """At least ``count`` keys from ``cursor`` on (fewer at the end), and the next cursor, 0 at the end.
 
-    Keys of one place are never torn apart.  Expired keys are removed as they are met, as Redis's SCAN does, so a
-    step may give fewer.
+    Keys of one place are never torn apart.  Expired keys are removed as they are met, as SCAN does in Redis,
+    so a step may give fewer.
     """
     following, met = _step(db, cursor, count)
     now_ms = db.keyspace.now_ms

@@ -58,6 +58,7 @@ class Connection:
         "client",
         "closed",
         "fd",
+        "out",
         "parser",
         "reactor",
         "reading",
@@ -73,6 +74,7 @@ class Connection:
         self.socket = sock
         self.fd = sock.fileno()
         self.client = client
+        self.out = client.out
         self.recv = sock.recv
         self.send = sock.send
         self.parser: RequestParser | None = None  # set while input is anything but whole plain commands
@@ -95,10 +97,9 @@ class Connection:
         engine = reactor.engine
         gets = reactor.reader.gets
         reactor.reader.feed(data + PROBE)
-        out = client.out
+        out = self.out
         fast = client.fast
         db = client.db
-        execute = engine.execute
         calls = reactor.fast_calls
         previous = None
         run = count = 0
@@ -125,7 +126,7 @@ class Connection:
                 if writes:
                     self._log(db, writes)
                     writes = []
-                execute(client, argv)
+                engine.execute(client, argv)
                 count += 1
                 if client.wait is not None or client.postponed is not None or client.closing:
                     break
@@ -209,12 +210,13 @@ class Connection:
 
     def flush(self) -> None:
         """Send what has collected in ``client.out``; what the socket does not take waits in the backlog."""
-        out = self.client.out
-        if not out:
-            return
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        self.deliver(data)
+        out = self.out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            self.deliver(data)
+        elif self.client.closing and not self.backlog:
+            self.close()
 
     def deliver(self, data: bytes) -> None:
         """Send encoded replies, in order behind the backlog."""
@@ -225,7 +227,7 @@ class Connection:
             try:
                 sent = self.send(data)
             except (BlockingIOError, InterruptedError):
-                sent = 0
+                pass
             except OSError:
                 self.close()
                 return

@@ -249,16 +249,21 @@ class Log:
         spare = self._spare.capacity - SEGMENT_HEADER_BYTES if self._spare is not None else 0
         return max(left, spare, left + spare - FRAME_HEADER_BYTES) - FRAME_HEADER_BYTES
 
+    def fits(self, payload_bytes: int) -> bool:
+        """Whether one frame of ``payload_bytes`` fits what is already on disk."""
+        needed = FRAME_HEADER_BYTES + payload_bytes
+        if self._offset + needed <= self._segment.capacity:
+            return True
+        return self._spare is not None and self._spare.capacity >= SEGMENT_HEADER_BYTES + needed
+
     def reserve(self, payload_bytes: int) -> None:
         """Make sure that one frame of ``payload_bytes`` will fit, before anything depends on it.
 
         Raises :class:`DiskFullError` with nothing changed when the disk has no room.
         """
+        if self.fits(payload_bytes):
+            return
         needed = FRAME_HEADER_BYTES + payload_bytes
-        if self._offset + needed <= self._segment.capacity:
-            return
-        if self._spare is not None and self._spare.capacity >= SEGMENT_HEADER_BYTES + needed:
-            return
         capacity = max(self.segment_bytes, SEGMENT_HEADER_BYTES + needed)
         try:
             made = segments.prepare_spare(self.disk, self.directory, self._next_number(), capacity)

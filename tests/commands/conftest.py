@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import durable_redis.commands
-from durable_redis.commands import command_command
-from durable_redis.commands.table import Command, build_table
+from durable_redis.commands import build_commands
+from durable_redis.commands.table import Command
 from tests.support.oracle_commands import Oracle
 
 ORACLE_VERSION = "7.0."
@@ -65,6 +64,5 @@ def oracle_resp2(oracle_socket: str) -> Iterator[Oracle]:
 
 @pytest.fixture
 def table() -> dict[str, Command]:
-    """Our command table; only COMMAND's own family while there is no ``build_commands``."""
-    build = getattr(durable_redis.commands, "build_commands", None)
-    return build_table([command_command]) if build is None else build()
+    """Our command table."""
+    return build_commands()

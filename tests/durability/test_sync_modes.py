@@ -1,4 +1,4 @@
-"""Syncing in a worker, switching ``appendfsync`` under load, WAITAOF: each promise after kill -9 and power cut.
+"""Syncing in a worker, switching ``appendfsync`` under load, WAITAOF: each promise over kill and power cut.
 
 ``wal-sync-mode thread`` lets batches go on while a sync runs, so replies must be held back until the sync
 that covers them has ended; a change of mode must not let any of them out early.  The method and its judge

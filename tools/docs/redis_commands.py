@@ -1,4 +1,4 @@
-"""The commands of Redis, by group: what `docs/commands.md` measures this server against.
+"""The commands of Redis, by group: what ``docs/commands.md`` measures this server against.
 
 The names are those of Redis 7.2 and the commands on hash fields of 7.4; ``XGROUP|CREATE`` is a subcommand.
 A container stands before its subcommands. Nothing else is known of a command here: what this server has is
@@ -108,4 +108,4 @@ _NAMES: Final = {
 REDIS_COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     group: tuple(names.split()) for group, names in _NAMES.items()
 }
-"""Group to the names of its commands and subcommands, in the order of the groups' alphabet."""
+"""Group to the names of its commands and subcommands, those of Redis 7.2 in the order of the alphabet."""
