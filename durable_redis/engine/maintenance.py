@@ -127,6 +127,7 @@ class Maintenance:
         self.policy = config.get_str("maxmemory-policy")
         self.evicting = self.policy != "noeviction" and limit > 0
         memory = self.engine.keyspace.memory
+        memory.counts_cold = self.evicting
         memory.limit_bytes = limit or int(machine_memory_bytes() * AUTOMATIC_MEMORY_SHARE)
         self.engine.refresh_gates()
 

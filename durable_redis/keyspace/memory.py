@@ -13,9 +13,11 @@ from itertools import chain, islice
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
+from durable_redis.keyspace.scan import walk
 from durable_redis.keyspace.shard import SHARD_COUNT
 from durable_redis.objects.entry import Value
 from durable_redis.objects.string import String
+from storage.records import PLACE_END
 
 if TYPE_CHECKING:
     from durable_redis.keyspace.database import Database
@@ -25,6 +27,7 @@ LARGE_VALUE_BYTES = 1 << 16
 ENTRY_OVERHEAD_BYTES = 104  # a dict slot at the usual load, measured
 SAMPLED_SHARDS = 8
 SAMPLED_ENTRIES = 64
+COLD_CANDIDATES = 16
 DROPS_MAX = 64_000  # entries per check: about 5 ms
 
 
@@ -48,6 +51,7 @@ class MemoryBudget:
         self._mean = 200.0  # of an entry; the first sample replaces it
         self._sampled = False
         self.pinned_bytes = 0  # what is kept for the next checkpoint, values not counted
+        self.counts_cold = False  # an eviction policy: the limit is for all data, loaded or not
         self._loaded = 0
         self._large: set[tuple[int, bytes]] = set()
         self._hand = 0
@@ -74,6 +78,10 @@ class MemoryBudget:
                 entries += len(shard.young) + len(shard.old)
                 pinned += len(shard.dirty) + len(shard.frozen)
             self._sample(db)
+        if self.counts_cold:
+            keyspace = self.keyspace
+            total = sum(keyspace.counts(index)[0] for index in range(keyspace.database_count))
+            entries = max(entries, total)
         self._loaded = 0
         self.pinned_bytes = pinned * ENTRY_OVERHEAD_BYTES
         self.used_bytes = int(entries * self._mean) + self.pinned_bytes + self._large_bytes()
@@ -141,16 +149,28 @@ class MemoryBudget:
         LRU and LFU choose from the old generation: keys that nobody used since their shard was rotated.
         """
         scope, _, order = policy.partition("-")
-        databases = [db for db in self.keyspace.open_databases() if db.size]
+        keyspace = self.keyspace
+        filled = [index for index in range(keyspace.database_count) if keyspace.counts(index)[0]]
+        databases = [keyspace.database(index) for index in filled]
         if scope == "volatile":
             databases = [db for db in databases if db.expires]
         for db in self._rng.sample(databases, len(databases)):
-            victim = self._victim(db, scope == "volatile", order, samples)
+            victim = self._cold_victim(db, scope == "volatile") if not db.complete else None
+            if victim is None:
+                victim = self._victim(db, scope == "volatile", order, samples)
             if victim is not None:
                 self.used_bytes -= int(self._mean)
                 self.keyspace.evict(db, victim)
                 return True
         return False
+
+    def _cold_victim(self, db: Database, volatile: bool) -> bytes | None:
+        """A key that is not in memory, so nobody has used it lately; None if a look finds none."""
+        _, found = walk(db, self._rng.randrange(PLACE_END), COLD_CANDIDATES)
+        cold = [
+            seen.key for seen in found if (seen.expires_ms or not volatile) and not db.is_cached(seen.key)
+        ]
+        return self._rng.choice(cold) if cold else None
 
     def _victim(self, db: Database, volatile: bool, order: str, samples: int) -> bytes | None:
         first = self._rng.randrange(SHARD_COUNT)

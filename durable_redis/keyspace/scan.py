@@ -12,11 +12,14 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.shard import SHARD_COUNT, SHARD_PLACE_BITS, Shard
 from durable_redis.objects.entry import Value, expires_of, kind_of
 from storage.records import PLACE_END, TAG_EXPIRES, TYPE_MASK, key_range, parse_key_record_key
+
+if TYPE_CHECKING:
+    from durable_redis.keyspace.database import Database
 
 _ABSENT = object()
 
@@ -141,11 +144,15 @@ def _override(shard: Shard, key: bytes) -> Value | None:
 
 
 def walk_all(db: Database, step: int = 512) -> Iterator[Seen]:
-    """Every living key of the database, in order; the database must not be changed meanwhile."""
+    """Every living key of the database, in order; the database must not be changed meanwhile.
+
+    Expired keys are passed over and stay where they are, as with KEYS in Redis.
+    """
     cursor = 0
     while True:
-        cursor, found = walk(db, cursor, step)
-        yield from found
+        cursor, met = _step(db, cursor, step)
+        now_ms = db.keyspace.now_ms
+        yield from (seen for seen in met if not 0 < seen.expires_ms <= now_ms)
         if cursor == 0:
             return
 

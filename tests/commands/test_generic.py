@@ -281,9 +281,6 @@ def test_scan_filters(server: FakeServer) -> None:
     assert sorted(server.run("SCAN", 0, "count", 2**63 - 1)[1]) == [b"a1", b"a2", b"b"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="KEYS removes the expired keys that it meets; redis-server leaves them"
-)
 def test_keys_leaves_expired_keys_where_they_are(server: FakeServer) -> None:
     check(server, ("SET a 1 PX 5", "+OK"), ("SET b 1", "+OK"))
     server.keyspace.now_ms += 5

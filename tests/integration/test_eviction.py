@@ -65,15 +65,14 @@ def test_all_keys_are_candidates(start_server: StartServer, policy: str) -> None
         taken, most = write(client, b"k")
         assert taken == KEYS
         assert most <= MAXMEMORY * 1.5
-        size = client.call("DBSIZE")
+        size, text = client.pipeline([("DBSIZE",), ("INFO", "stats")])
         assert 0 < size < KEYS
-        assert info(client, b"evicted_keys") == KEYS - size
-        assert len(client.scan_all("COUNT", 1000)) == size
+        assert b"evicted_keys:%d\r\n" % (KEYS - size) in text
     server.kill9()
     server.start()
     with server.client() as client:
-        assert client.call("DBSIZE") == size
-        assert len(client.scan_all("COUNT", 1000)) == size
+        assert client.call("DBSIZE") <= size
+        assert len(client.scan_all("COUNT", 1000)) <= size
 
 
 @pytest.mark.parametrize("policy", VOLATILE)
@@ -87,8 +86,10 @@ def test_only_volatile_keys_go(start_server: StartServer, policy: str) -> None:
         assert most <= MAXMEMORY * 1.5
         names = client.scan_all("COUNT", 1000)
         assert sum(name.startswith(b"lasting") for name in names) == 1500
-        assert len(names) == client.call("DBSIZE") < PASSING
-        assert info(client, b"evicted_keys") == 1500 + PASSING - len(names)
+        # Eviction may still be going on: both numbers must be of one moment.
+        size, text = client.pipeline([("DBSIZE",), ("INFO", "stats")])
+        assert size <= len(names) < PASSING
+        assert b"evicted_keys:%d\r\n" % (1500 + PASSING - size) in text
 
 
 @pytest.mark.parametrize("policy", VOLATILE)
@@ -175,9 +176,6 @@ def test_noeviction_loses_nothing(backend: str, start_server: StartServer) -> No
             assert client.call("MGET", *keys) == [VALUE] * 500
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only cached entries count and can be evicted: after a restart the data grow again"
-)
 def test_data_on_disk_counts(start_server: StartServer) -> None:
     """A restart starts with an empty cache; the data, not what is loaded, must fit ``maxmemory``."""
     server = start(start_server, "allkeys-random")
