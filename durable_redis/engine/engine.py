@@ -297,7 +297,7 @@ class Engine:
         """On a full disk, deletions and the like go into log that has been prepared, while there is some."""
         needed = sum(map(len, self.log.pending)) + sum(map(len, argv)) + 32 * len(argv)
         if not self.log.fits(needed + LOG_MARGIN_BYTES):
-            raise ReplyError(DISK_FULL)
+            self.reserve(needed + LOG_MARGIN_BYTES)  # disk-reserve is there for this
 
     def _reply_error(self, client: Client, error: ReplyError) -> None:
         code = str(error).split(" ", 1)[0]

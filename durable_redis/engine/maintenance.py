@@ -158,10 +158,17 @@ class Maintenance:
         while more:
             more = yield Job(FILES_LANE, self.huge_pages.job)
 
-    def memory_pressure(self) -> None:
-        """Called between batches: check the budget early when much has come in since the last look."""
+    def pressure(self) -> None:
+        """Called between batches: look early at what the next tenth of a second could overrun.
+
+        That is memory when much has come in since the last look, and the disk as soon as no log segment is
+        in reserve.
+        """
+        log = self.engine.log
+        if log.wants_spare and not self.engine.disk_full:
+            self._check_disk()
         memory = self.engine.keyspace.memory
-        written = self.engine.log.written - self._checked_position
+        written = log.written - self._checked_position
         if memory.loaded_bytes + written > min(LOADED_BYTES_PER_CHECK, memory.limit_bytes // 16):
             self._check_memory()
 

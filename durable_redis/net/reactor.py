@@ -222,7 +222,7 @@ class Reactor:
         if engine.next_deadline_ms and engine.next_deadline_ms <= now_ms:
             engine.timers()
         engine.maintenance.cron()
-        engine.maintenance.memory_pressure()
+        engine.maintenance.pressure()
         if engine.resumed or engine.log.pending:
             self._finish_batch([])
         if now_ms >= self._next_limit_check_ms:

@@ -264,7 +264,9 @@ class Log:
         if self.fits(payload_bytes):
             return
         needed = FRAME_HEADER_BYTES + payload_bytes
-        capacity = max(self.segment_bytes, SEGMENT_HEADER_BYTES + needed)
+        capacity = max(
+            min(self.segment_bytes, FIRST_SEGMENT_BYTES), SEGMENT_HEADER_BYTES + needed
+        )  # a client waits
         try:
             made = segments.prepare_spare(self.disk, self.directory, self._next_number(), capacity)
         except OSError as error:
