@@ -127,10 +127,11 @@ def _class(pattern: bytes, position: int, ignore_case: bool) -> tuple[frozenset[
     negated = pattern[position : position + 1] == b"^"
     position += negated
     found: set[int] = set()
+    escaped: set[int] = set()  # Redis compares these as they are, even where case is ignored
     while position < len(pattern):
         byte = pattern[position]
         if byte == ord("\\") and position + 1 < len(pattern):
-            found.add(pattern[position + 1])
+            escaped.add(pattern[position + 1])
             position += 2
         elif byte == ord("]"):
             position += 1
@@ -141,7 +142,7 @@ def _class(pattern: bytes, position: int, ignore_case: bool) -> tuple[frozenset[
         else:
             found.add(byte)
             position += 1
-    fitting = _with_cases(frozenset(found)) if ignore_case else frozenset(found)
+    fitting = (_with_cases(frozenset(found)) if ignore_case else frozenset(found)) | escaped
     return (_EVERY_BYTE - fitting if negated else fitting), position
 
 
@@ -162,6 +163,9 @@ def _signed(byte: int) -> int:
 
 
 def _lower(byte: int) -> int:
+    """C's ``tolower`` as glibc has it: a negative byte comes back positive, but for -1, which is EOF."""
+    if byte < -1:
+        return byte + 256
     return byte + 32 if ord("A") <= byte <= ord("Z") else byte
 
 

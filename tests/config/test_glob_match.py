@@ -58,6 +58,8 @@ def test_patterns(pattern: bytes, text: bytes, fits: bool) -> None:
         (b"ge*", b"GETEX", True),
         (b"[a-C]", b"b", False),  # ordered as C-a, then folded: from c to a there is nothing
         (b"[^A]", b"a", False),
+        (b"[\\Z]", b"z", False),  # escaped in a class: compared as it is
+        (b"[\\z]", b"z", True),
     ],
 )
 def test_case_is_ignored_on_request(pattern: bytes, text: bytes, fits: bool) -> None:
