@@ -34,6 +34,11 @@ DB_OUT_OF_RANGE = "ERR DB index is out of range"
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
 
+def shown(word: bytes, characters_max: int | None = None) -> str:
+    """An argument as Redis's error texts repeat it: a C string, so up to the first NUL."""
+    return word[:characters_max].partition(b"\0")[0].decode("latin-1")
+
+
 def syntax_error() -> ReplyError:
     """The reply to options that do not fit together."""
     return ReplyError(SYNTAX)

@@ -12,7 +12,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.session import REPLY_OFF, REPLY_ON, REPLY_SKIP_NEXT
 from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, command, container
 from durable_redis.commands.waiting import timeout_argument
-from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error
+from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown, syntax_error
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import NO_REPLY, OK, Reply, SetReply
 
@@ -58,13 +58,13 @@ def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
 )
 def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
     """Note the client library's name or version, for CLIENT LIST."""
-    option, text = argv[2].decode("latin-1"), argv[3]
-    name = option.lower()
-    if name not in ("lib-name", "lib-ver"):
+    option, text = shown(argv[2]), argv[3]
+    name = argv[2].lower()
+    if name not in (b"lib-name", b"lib-ver"):
         raise ReplyError(f"ERR Unrecognized option '{option}'")
     if not is_plain_word(text):
         raise ReplyError(f"ERR {option} cannot contain spaces, newlines or special characters.")
-    if name == "lib-name":
+    if name == b"lib-name":
         ctx.client.library_name = text
     else:
         ctx.client.library_version = text
@@ -152,8 +152,8 @@ def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _wrong_arguments(argv: list[bytes]) -> ReplyError:
-    shown = argv[1].decode("latin-1")
-    return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{shown}'. Try CLIENT HELP.")
+    text = f"ERR unknown subcommand or wrong number of arguments for '{shown(argv[1])}'. Try CLIENT HELP."
+    return ReplyError(text)
 
 
 # -- tracking ------------------------------------------------------------------------------------------------

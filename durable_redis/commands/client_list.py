@@ -16,7 +16,7 @@ from durable_redis.commands.connection import DEFAULT_USER
 from durable_redis.commands.context import Context
 from durable_redis.commands.session import Client
 from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, command
-from durable_redis.errors import ReplyError, syntax_error
+from durable_redis.errors import ReplyError, shown, syntax_error
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import OK, Reply, Verbatim
 
@@ -127,7 +127,7 @@ def _seconds_since(then_ms: int, now_ms: int) -> int:
 def _kind_argument(raw: bytes) -> str:
     kind = _KINDS.get(raw.upper())
     if kind is None:
-        raise ReplyError(f"ERR Unknown client type '{raw.decode('latin-1')}'")
+        raise ReplyError(f"ERR Unknown client type '{shown(raw)}'")
     return kind
 
 
@@ -208,7 +208,7 @@ def _set_kind(wanted: KillFilter, raw: bytes) -> None:
 
 def _set_user(wanted: KillFilter, raw: bytes) -> None:
     if raw != DEFAULT_USER:
-        raise ReplyError(f"ERR No such user '{raw.decode('latin-1')}'")
+        raise ReplyError(f"ERR No such user '{shown(raw)}'")
     wanted.user = raw
 
 

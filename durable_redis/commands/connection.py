@@ -25,7 +25,7 @@ from durable_redis.commands.table import (
     STALE,
     command,
 )
-from durable_redis.errors import ReplyError, syntax_error
+from durable_redis.errors import ReplyError, shown, syntax_error
 from durable_redis.keyspace.database import Database
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import OK, Reply
@@ -97,7 +97,7 @@ def hello(ctx: Context, argv: list[bytes]) -> Reply:
             set_client_name(client, argv[at + 1])
             at += 2
         else:
-            raise ReplyError(f"ERR Syntax error in HELLO option '{argv[at].decode('latin-1')}'")
+            raise ReplyError(f"ERR Syntax error in HELLO option '{shown(argv[at])}'")
     if not client.authenticated:
         raise ReplyError(HELLO_WITHOUT_AUTH)
     client.protocol = protocol

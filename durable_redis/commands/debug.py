@@ -21,7 +21,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.digest import dataset_digest, value_digest
 from durable_redis.commands.saving import wait_for_checkpoint
 from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, command
-from durable_redis.errors import NO_SUCH_KEY, ReplyError
+from durable_redis.errors import NO_SUCH_KEY, ReplyError, shown
 from durable_redis.objects.codec import encode_body
 from durable_redis.objects.entry import kind_of
 from durable_redis.objects.string import string_encoding
@@ -50,8 +50,8 @@ def debug(ctx: Context, argv: list[bytes]) -> Reply:
         least, most, handler = found
         if least <= len(argv) <= most:
             return handler(ctx, argv)
-    shown = argv[1][:128].decode("latin-1")
-    raise ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{shown}'. Try DEBUG HELP.")
+    word = shown(argv[1], 128)
+    raise ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP.")
 
 
 def _is_allowed(ctx: Context) -> bool:
@@ -138,7 +138,7 @@ def _reload(ctx: Context, argv: list[bytes]) -> Reply:
 
 def _error(ctx: Context, argv: list[bytes]) -> Reply:
     """Answer with an error of the client's choice."""
-    raise ReplyError(argv[2].decode("latin-1"))
+    raise ReplyError(shown(argv[2]))
 
 
 def _log(ctx: Context, argv: list[bytes]) -> Reply:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from durable_redis.commands.context import Context
 from durable_redis.commands.table import FAST, READ_KEY, READONLY, UPDATE_KEY, WRITE, command
-from durable_redis.errors import NOT_AN_INTEGER, ReplyError
+from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown
 from durable_redis.objects.entry import expires_of
 from durable_redis.resp.numbers import INT64_MAX, INT64_MIN, parse_integer
 from durable_redis.resp.replies import Reply
@@ -71,7 +71,7 @@ def _parse_conditions(argv: list[bytes]) -> frozenset[bytes]:
     """The options behind the amount.  Raises for unknown ones and for those that exclude each other."""
     for word in argv[3:]:
         if word.upper() not in _CONDITIONS:
-            raise ReplyError(f"ERR Unsupported option {word.decode('latin-1')}")
+            raise ReplyError(f"ERR Unsupported option {shown(word)}")
     conditions = frozenset(word.upper() for word in argv[3:])
     if b"NX" in conditions and len(conditions) > 1:
         raise ReplyError("ERR NX and XX, GT or LT options at the same time are not compatible")

@@ -37,7 +37,7 @@ from durable_redis.engine.fast import FastCommands
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
-from durable_redis.errors import ProtocolError, ReplyError
+from durable_redis.errors import ProtocolError, ReplyError, shown
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.resp.encoder import encode
 from durable_redis.resp.replies import NO_REPLY
@@ -54,6 +54,7 @@ _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 PENDING_BYTES_MAX = 32 << 20  # a batch with more payload than this is written as several frames
 _HTTP_WORDS = ("POST", "HOST:")  # a browser that was talked into calling us; Redis closes at once too
+_SPELLINGS_MAX = 4096  # of command names that are found without a look at the table
 _UNKNOWN_SHOWN_MAX = 128  # characters of the name, and of the arguments, that an error repeats
 
 
@@ -269,13 +270,14 @@ class Engine:
                 raise CrossProtocolError
             raise ReplyError(_unknown_command(argv))
         if not command.subcommands:
-            self._lookup[bytes(argv[0])] = command
+            if len(self._lookup) < _SPELLINGS_MAX:
+                self._lookup[bytes(argv[0])] = command
             return command
         if len(argv) > 1:
             child = command.subcommands.get(argv[1].decode("latin-1").upper())
             if child is None:
-                shown = _shown(argv[1])
-                raise ReplyError(f"ERR unknown subcommand '{shown}'. Try {name} HELP.")
+                word = shown(argv[1], _UNKNOWN_SHOWN_MAX)
+                raise ReplyError(f"ERR unknown subcommand '{word}'. Try {name} HELP.")
             return child
         return command
 
@@ -456,15 +458,11 @@ class Engine:
         return 0
 
 
-def _shown(word: bytes, characters_max: int = _UNKNOWN_SHOWN_MAX) -> str:
-    """As C prints it: up to a NUL."""
-    return word[:characters_max].partition(b"\0")[0].decode("latin-1")
-
-
 def _unknown_command(argv: list[bytes]) -> str:
     arguments = ""
     for word in argv[1:]:
         if len(arguments) >= _UNKNOWN_SHOWN_MAX:
             break
-        arguments += f"'{_shown(word, _UNKNOWN_SHOWN_MAX - len(arguments))}' "
-    return f"ERR unknown command '{_shown(argv[0])}', with args beginning with: {arguments}"
+        arguments += f"'{shown(word, _UNKNOWN_SHOWN_MAX - len(arguments))}' "
+    name = shown(argv[0], _UNKNOWN_SHOWN_MAX)
+    return f"ERR unknown command '{name}', with args beginning with: {arguments}"

@@ -31,6 +31,9 @@ def _expire(source: Source) -> list[Word]:
     for option in ("NX", "XX", "GT", "LT"):
         if source.chance(0.15):
             words.append(source.case(option))
+            if option in ("GT", "LT") and not name.endswith("AT"):
+                # Never the same time to live twice: which is longer would depend on the millisecond.
+                words[2] = source.random.randrange(200_000, 10_000_000)
     if source.chance(0.03):
         words.append("BOGUS")
     return words
