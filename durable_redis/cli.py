@@ -70,6 +70,7 @@ def start_logging(config: Config) -> None:
     root = logging.getLogger("durable_redis")
     root.addHandler(handler)
     root.setLevel(LEVELS[config.get_str("loglevel")])
+    config.on_change("loglevel", lambda level: root.setLevel(LEVELS[level]))
     for warning in config.warnings:
         root.warning("%s", warning)
 

@@ -34,7 +34,7 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) % 2:
         raise syntax_error()
     words = [word.decode("utf-8", "surrogateescape") for word in argv[2:]]
-    ctx.server.config.set_many(list(zip(words[::2], words[1::2], strict=True)))
+    ctx.server.config.set_many(list(zip(words[::2], words[1::2], strict=True)), local=ctx.client.is_local)
     if any(word.lower() == "appendfsync" for word in words[::2]):
         return _when_policy_holds(ctx)
     return OK

@@ -7,6 +7,7 @@ REPLY OFF, in a transaction, …).
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,17 @@ class Client:
         self.output_bytes = 0  # replies that the socket has not taken yet
         self.argv_bytes = 0
         self.is_unix = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client is on this machine: at a Unix socket or the loopback interface."""
+        if self.is_unix:
+            return True
+        host = self.address.rpartition(":")[0].strip("[]").partition("%")[0]
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def release(self) -> None:
         """Undo the cycles that this object is part of: the collector will not look for them."""

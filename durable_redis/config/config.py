@@ -156,7 +156,8 @@ class Config:
         for name in names:
             option = self._options.get(name.lower())
             if option is None:
-                raise ReplyError(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+                text = f"ERR Unknown option or number of arguments for CONFIG SET - '{_shown(name)}'"
+                raise ReplyError(text)
             if not option.mutable:
                 raise _failed(name, IMMUTABLE)
             if option.protected and not self._may_change_protected(local):
@@ -230,7 +231,11 @@ class Config:
 
 
 def _failed(name: str, why: str) -> ReplyError:
-    return ReplyError(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
+    return ReplyError(f"ERR CONFIG SET failed (possibly related to argument '{_shown(name)}') - {why}")
+
+
+def _shown(name: str) -> str:
+    return name.partition("\0")[0]  # as C prints it
 
 
 def _text(word: str | bytes) -> str:

@@ -35,14 +35,12 @@ NETWORK: Final = in_group(
         "not exist on this machine. '*' is every IPv4 address and '::' every IPv6 address. The default is "
         "the loopback interface only (redis-server without a configuration file listens everywhere): "
         "before opening the server to a network, set 'requirepass'.",
-        live=False,
     ),
     Option(
         "port",
         Integer(0, PORT_MAX),
         "6379",
         "TCP port; 0 is for no TCP at all, only 'unixsocket'.",
-        live=False,
     ),
     Option(
         "unixsocket",

@@ -15,7 +15,6 @@ PROCESS: Final = in_group(
         "notice",
         "How much is logged: 'debug' (for developers), 'verbose', 'notice' (what an operator wants to "
         "know), 'warning' (only what needs attention).",
-        live=False,
     ),
     Option(
         "logfile",

@@ -76,22 +76,38 @@ def open_listeners(config: Config) -> list[Listener]:
 
     Raises :class:`UsageError` if one cannot be had (then none is left open).
     """
-    listeners: list[Listener] = []
-    try:
-        port = config.get_int("port")
-        if port:
-            for address in config.get_list("bind"):
-                listener = _tcp(address, port, config.get_int("tcp-backlog"))
-                if listener is not None:
-                    listeners.append(listener)
-            if not listeners:
-                raise UsageError("none of the addresses of option 'bind' exists here", "see option 'bind'")
-        path = config.get_str("unixsocket")
-        if path:
+    listeners = open_tcp_listeners(config, {})
+    path = config.get_str("unixsocket")
+    if path:
+        try:
             listeners.append(_unix(path, config))
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
+    return listeners
+
+
+def open_tcp_listeners(config: Config, open_ones: dict[str, Listener]) -> list[Listener]:
+    """What ``port`` and ``bind`` ask for; taken from ``open_ones``, by name, where it is there already.
+
+    Raises :class:`UsageError` if one cannot be had (then none is left open but those).
+    """
+    listeners: list[Listener] = []
+    port = config.get_int("port")
+    try:
+        for address in config.get_list("bind") if port else ():
+            listener = open_ones.get(_tcp_name(address, port)) or _tcp(
+                address, port, config.get_int("tcp-backlog")
+            )
+            if listener is not None:
+                listeners.append(listener)
+        if port and not listeners:
+            raise UsageError("none of the addresses of option 'bind' exists here", "see option 'bind'")
     except BaseException:
         for listener in listeners:
-            listener.close()
+            if open_ones.get(listener.name) is not listener:
+                listener.close()
         raise
     return listeners
 
@@ -99,11 +115,7 @@ def open_listeners(config: Config) -> list[Listener]:
 def _tcp(address: str, port: int, backlog: int) -> Listener | None:
     """A TCP listener; None for an optional address (``-::1``) that does not exist here."""
     optional = address.startswith("-")
-    host = address.removeprefix("-")
-    if host == "*":
-        host = "0.0.0.0"
-    elif host == "::*":
-        host = "::"
+    host = _host(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -124,7 +136,17 @@ def _tcp(address: str, port: int, backlog: int) -> Listener | None:
         hint = "is another server running? see options 'port' and 'bind'"
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}", hint) from error
     sock.setblocking(False)
-    return Listener(sock, f"{host}:{port}")
+    return Listener(sock, _tcp_name(address, port))
+
+
+def _host(address: str) -> str:
+    """The address without the mark of an optional one, and without wildcards."""
+    host = address.removeprefix("-")
+    return {"*": "0.0.0.0", "::*": "::"}.get(host, host)
+
+
+def _tcp_name(address: str, port: int) -> str:
+    return f"{_host(address)}:{port}"
 
 
 def _unix(path: str, config: Config) -> Listener:

@@ -16,7 +16,7 @@ import trio
 
 from durable_redis.engine.engine import Engine
 from durable_redis.net.connection import PROBE, Connection
-from durable_redis.net.listeners import Listener
+from durable_redis.net.listeners import Listener, open_tcp_listeners
 from durable_redis.net.workers import Workers
 from durable_redis.resp.parser import RequestParser, command_end
 
@@ -266,6 +266,22 @@ class Reactor:
         """Accept connections from here."""
         self._listeners[listener.fd] = listener
         self._epoll.register(listener.fd, select.EPOLLIN)
+
+    def listen_anew(self, *_: object) -> None:
+        """``port`` or ``bind`` has changed: open what is new, close what is gone; connections stay.
+
+        Raises ``UsageError``, and everything stays as it was, if an address cannot be had.
+        """
+        before = {one.name: one for one in self._listeners.values() if not one.is_unix}
+        after = open_tcp_listeners(self.engine.config, before)
+        for listener in after:
+            if listener.fd not in self._listeners:
+                self.listen(listener)
+        for listener in before.values():
+            if listener not in after:
+                self._epoll.unregister(listener.fd)
+                del self._listeners[listener.fd]
+                listener.close()
 
     def stop_listening(self) -> None:
         """Accept no more connections."""

@@ -70,6 +70,8 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
     for listener in listeners:
         reactor.listen(listener)
         logger.info("listening on %s", listener.name)
+    config.on_change("port", reactor.listen_anew)
+    config.on_change("bind", reactor.listen_anew)
     logger.info(
         "ready after %.3f s: %d keys, %d bytes of log replayed%s",
         clock.monotonic() - started,

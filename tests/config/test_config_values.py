@@ -127,7 +127,7 @@ def test_set_and_show() -> None:
         (("timeout", "5", "maxclients", "x"), "'maxclients') - argument couldn't be parsed into an integer"),
         (("timeout", "5", "replica-priority", "1"), "replica-priority is not supported yet"),
         (("timeout", "5", "appendonly", "no"), "the log cannot be switched off"),
-        (("timeout", "5", "port", "1"), "port can be changed only by a restart"),
+        (("timeout", "5", "databases", "1"), "databases"),
     ],
 )
 def test_all_or_nothing(words: tuple[str, ...], text: str) -> None:

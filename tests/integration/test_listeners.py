@@ -149,3 +149,37 @@ def test_idle_clients_are_closed(start_server: StartServer) -> None:
     with server.client() as client:
         assert client.call("PING") == b"PONG"
         assert client.read_until_closed() == b""
+
+
+def test_port_and_addresses_change_live(start_server: StartServer) -> None:
+    server = start_server()
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.1", 0)) as taken:
+        free, used = probe.getsockname()[1], taken.getsockname()[1]
+        probe.close()
+        with server.client() as client:
+            refused = client.call("CONFIG", "SET", "port", str(used))
+            assert isinstance(refused, ErrorReply)
+            assert "in use" in refused.text
+            assert client.call("CONFIG", "GET", "port") == [b"port", str(server.port).encode()]
+            with server.client() as other:
+                assert other.call("PING") == b"PONG"  # where it was, it still listens
+            assert client.call("CONFIG", "SET", "port", str(free)) == b"OK"
+            assert client.call("PING") == b"PONG"  # who is connected stays
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", server.port))
+            assert client.call("CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2") == b"OK"
+            for address in ("127.0.0.1", "127.0.0.2"):
+                with socket.create_connection((address, free)) as link:
+                    link.sendall(b"PING\r\n")
+                    assert link.recv(100) == b"+PONG\r\n"
+            assert client.call("CONFIG", "SET", "port", str(server.port)) == b"OK"
+
+
+def test_the_log_level_changes_live(start_server: StartServer) -> None:
+    server = start_server()
+    with server.client() as client:
+        assert client.call("CONFIG", "SET", "loglevel", "debug") == b"OK"
+        assert client.call("SET", "a", "1") == b"OK"
+        assert client.call("SAVE") == b"OK"
+    assert server.stop() == 0
+    assert "checkpoint at" in server.output()
