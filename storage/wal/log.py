@@ -64,6 +64,7 @@ class Log:
         self.frame_bytes = 0
         self._spare: Spare | None = None
         self._spares_made = 0
+        self._sync_jobs = 0  # made and not finished
         self._unsynced: list[int] = []  # descriptors of earlier segments that still need a sync
         self._old: list[Segment] = []
         self._vouched = position  # how far an existing frame says the log is durable
@@ -181,6 +182,7 @@ class Log:
         """
         if self.failure is not None:
             raise self.failure
+        self._sync_jobs += 1
         descriptors = (*self._unsynced, self._segment.fd)
         fdatasync = self.disk.fdatasync
 
@@ -196,6 +198,7 @@ class Log:
 
     def finish_sync(self, target: int, error: OSError | None) -> None:
         """Account for a finished job that was made when ``written`` was ``target``."""
+        self._sync_jobs -= 1
         if error is not None:
             raise self._fail("sync", error)
         if self.failure is not None:
@@ -203,7 +206,7 @@ class Log:
         self.syncs += 1
         self.durable = max(self.durable, target)
         current = self._segment.start
-        if self._unsynced and target >= current:
+        if self._unsynced and target >= current and not self._sync_jobs:  # others hold the descriptors too
             self._close_unsynced()
 
     def _close_unsynced(self) -> None:

@@ -214,3 +214,22 @@ def test_old_segments_are_released_and_recycled() -> None:
     start = list_segments(disk, "wal")[0][0]
     found = [frame.payload[:3] for frame in LogReader(disk, "wal", LOG_ID, start).frames()]
     assert found == [b"%03d" % number for number in range(100 - len(found), 100)]
+
+
+def test_two_sync_jobs_at_once_over_a_rotation() -> None:
+    """The second of two jobs still syncs the segment that the first one has finished with."""
+    disk = SimDisk()
+    log = Log(disk, "wal", LOG_ID, 0, 0, SEGMENT, 1)
+    for number in range(3):  # the second frame does not fit behind the first
+        log.append(0, bytes([number]) * (SEGMENT * 3 // 4))
+        log.write(1)
+    target = log.written
+    first, second = log.sync_job(), log.sync_job()
+    log.finish_sync(target, first())
+    assert log.durable == target
+    log.finish_sync(target, second())
+    log.append(0, b"more")
+    log.write(1)
+    log.sync()
+    log.close(1)
+    assert not disk.descriptors
