@@ -2,9 +2,9 @@
 
 ``always``: a batch is written as one frame and synced before any of its replies is sent.  The sync runs
 inside the loop while the disk is quick (one sync served 50 clients there), and in a worker when it is slow:
-then the loop goes on, and the replies of each later batch wait, in order, until the log is durable as far as
-it was written when they were made. ``everysec`` syncs once a second in a worker, ``no`` leaves it to the
-operating system; replies leave at once.
+then the loop goes on, and replies that show what is not durable yet (``visibility.py``) wait, in order, until
+the log is durable as far as it was written when they were made. ``everysec`` syncs once a second in a
+worker, ``no`` leaves it to the operating system; replies leave at once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from durable_redis.engine.background import LOG_LANE, Job
+from durable_redis.engine.visibility import Unsynced
 from storage.wal.log import Log
 
 SYNC_SLOW_MS = 2.0  # above this mean, syncs move to the worker
@@ -37,6 +38,9 @@ class Durability:
         self.mode = mode
         self.sync_mean_ms = 0.0
         self.on_durable: Callable[[], None] = _nothing
+        self.on_tracking: Callable[[], None] = _nothing
+        self.unsynced = Unsynced()
+        self.tracking = False  # whether ``unsynced`` is kept: while syncs run in a worker
         self._submit = submit
         self._syncing = False
         self._sync_wanted = False
@@ -53,7 +57,7 @@ class Durability:
         return self.mode == "inline"
 
     def commit(self, now_ms: int) -> bool:
-        """End a batch.  True: its replies may be sent now; False: give them to :meth:`hold`.
+        """End a batch.  True: its replies may be sent now; False: give those that must wait to :meth:`hold`.
 
         Raises ``StorageError`` when the log fails; nothing may be sent then.
         """
@@ -61,14 +65,38 @@ class Durability:
         if log.pending:
             log.write(now_ms)
         if self.policy != "always" or log.durable == log.written:
+            if self.tracking and not self._syncing:
+                self._all_durable()
             return not self._held  # what was held back leaves first
         if self.inline:
             started = time.perf_counter()
             log.sync()
             self._measured((time.perf_counter() - started) * 1000)
+            if self.tracking:
+                self._track(False)
             return True
+        if not self.tracking:
+            self._track(True)
         self.request_sync()
         return False
+
+    def _all_durable(self) -> None:
+        """Whatever made it so: nobody has to wait.  Go on tracking only if the next sync is the worker's."""
+        if self.inline or self.policy != "always":
+            self._track(False)
+        else:
+            self.unsynced.clear()
+            self._release()
+
+    def _track(self, tracking: bool) -> None:
+        """Begin to keep ``unsynced``, knowing nothing of what is under way; or end it, everything durable."""
+        self.tracking = tracking
+        self.unsynced.clear()
+        if tracking:
+            self.unsynced.note_all()
+        else:
+            self._release()
+        self.on_tracking()
 
     def hold(self, release: Release) -> None:
         """Call ``release`` once everything written by now is durable; in order."""
@@ -89,6 +117,7 @@ class Durability:
             return
         self._syncing = True
         self._sync_wanted = False
+        self.unsynced.sync_begins()
         target = log.written
         sync = log.sync_job()
         elapsed = [0.0]
@@ -102,6 +131,7 @@ class Durability:
         def done(error: OSError | None) -> None:
             self._syncing = False
             log.finish_sync(target, error)
+            self.unsynced.sync_done()
             self._measured(elapsed[0])
             self._release()
             if self._sync_wanted or self._held:

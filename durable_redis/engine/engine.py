@@ -84,7 +84,6 @@ class Engine:
         self.clock = clock
         self.statistics = Statistics()
         self.background = Background()
-        self.fast = FastCommands()
         self.clients: dict[int, Client] = {}
         self.started_ms = clock.now_ms()
         self.run_id = secrets.token_hex(20)  # Sentinel and clients tell restarts by it
@@ -95,6 +94,9 @@ class Engine:
             self.background.jobs.append,
         )
         self.durability.on_durable = self.poll_waits
+        self.durability.on_tracking = self._tracking_changed
+        self.unsynced = self.durability.unsynced
+        self.fast = FastCommands(self.unsynced)
         self.resumed: list[Client] = []  # clients that may go on; taken by ``net``
         self.shutdown: str | None = None  # set by SHUTDOWN, SIGTERM: "save"
         self.paused_until_ms = 0
@@ -131,7 +133,7 @@ class Engine:
         self.durability.policy = self.config.get_str("appendfsync")
         self.durability.mode = self.config.get_str("wal-sync-mode")
         if self.durability.policy == "always":
-            self.durability.request_sync()
+            self.request_sync()
 
     def _password_changed(self) -> None:
         """Redis keeps connections that are in; new ones need the password."""
@@ -169,7 +171,12 @@ class Engine:
         paused = bool(self.paused_until_ms)
         reads = not (paused and not self.pause_writes_only)
         writes = not (paused or self.disk_full or self.maintenance.evicting)
-        self.fast.allow(reads, writes)
+        self.fast.allow(reads, writes, self.durability.tracking)
+
+    def _tracking_changed(self) -> None:
+        """Syncs now run in a worker, or no longer: keep track of what is not durable, or stop doing so."""
+        self.keyspace.sink = self._track_effect if self.durability.tracking else self._log_effect
+        self.refresh_gates()
 
     def kill_client(self, client: Client) -> None:
         """Close a client's connection at once."""
@@ -226,6 +233,8 @@ class Engine:
         else:
             if self.paused_until_ms and self._must_postpone(client, command, argv):
                 return
+            if self.durability.tracking:
+                self.unsynced.executing(command, argv)
             self._call(client, command, argv)
         if client.reply_mode != REPLY_ON:
             if client.reply_mode == REPLY_SKIP:
@@ -312,6 +321,10 @@ class Engine:
 
     def _log_effect(self, db: int, effect: Effect) -> None:
         self._effects.append((db, effect))
+
+    def _track_effect(self, db: int, effect: Effect) -> None:
+        self._effects.append((db, effect))
+        self.unsynced.note(effect)
 
     def flush_effects(self) -> None:
         """Give the log what has been applied since the last call, as one transaction if it is several."""

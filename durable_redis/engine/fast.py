@@ -16,6 +16,7 @@ from __future__ import annotations
 from binascii import crc_hqx
 
 from durable_redis.commands.session import FastHandler
+from durable_redis.engine.visibility import Unsynced
 from durable_redis.keyspace.database import Database
 from durable_redis.resp.encoder import BULK_HEADERS
 
@@ -102,6 +103,25 @@ def incr(db: Database, argv: list[bytes], out: list[bytes]) -> int:
     return WROTE
 
 
+def watched(handler: FastHandler, unsynced: Unsynced) -> FastHandler:
+    """The same handler while syncs run in a worker.
+
+    It declines a read that may have to wait, so that the ordinary command looks closer, and notes what was
+    written.
+    """
+
+    def watch(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+        if len(argv) == 2 and unsynced.hides(argv[1]):
+            return DECLINED
+        done = handler(db, argv, out)
+        if done == WROTE:
+            unsynced.note_key(argv[1])
+            unsynced.shown = True
+        return done
+
+    return watch
+
+
 class FastCommands:
     """The fast handlers of one engine, and how often each was called.
 
@@ -109,22 +129,30 @@ class FastCommands:
     path.
     """
 
-    def __init__(self) -> None:
-        self._handlers: dict[int, dict[str, FastHandler]] = {
+    def __init__(self, unsynced: Unsynced) -> None:
+        self._plain: dict[int, dict[str, FastHandler]] = {
             protocol: {"PING": ping, "GET": make_get(null), "SET": set_, "INCR": incr}
             for protocol, null in ((2, b"$-1\r\n"), (3, b"_\r\n"))
+        }
+        self._watched = {
+            protocol: {name: watched(handler, unsynced) for name, handler in handlers.items()}
+            for protocol, handlers in self._plain.items()
         }
         self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
         self.calls: dict[FastHandler, int] = {}
         self._usec: dict[FastHandler, float] = {}
-        for handlers in self._handlers.values():
+        for handlers in (*self._plain.values(), *self._watched.values()):
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
-    def allow(self, reads: bool, writes: bool) -> None:
-        """Change the tables in place: every client holds one of them."""
+    def allow(self, reads: bool, writes: bool, watch: bool = False) -> None:
+        """Change the tables in place: every client holds one of them.
+
+        With ``watch`` the handlers look at what is not durable yet.
+        """
+        allowed = self._watched if watch else self._plain
         for protocol, table in self.tables.items():
             table.clear()
-            for name, handler in self._handlers[protocol].items():
+            for name, handler in allowed[protocol].items():
                 if writes if name in _WRITES else reads:
                     table[name.encode()] = table[name.lower().encode()] = handler
 
@@ -139,7 +167,7 @@ class FastCommands:
     def take_calls(self) -> list[tuple[str, int, float]]:
         """Name, calls since the last time, and their microseconds as estimated from samples."""
         found = []
-        for handlers in self._handlers.values():
+        for handlers in (*self._plain.values(), *self._watched.values()):
             for name, handler in handlers.items():
                 calls = self.calls[handler]
                 if calls:

@@ -58,6 +58,7 @@ class Connection:
         "client",
         "closed",
         "fd",
+        "held",
         "out",
         "parser",
         "reactor",
@@ -81,6 +82,7 @@ class Connection:
         self.backlog: deque[memoryview] = deque()  # replies that the socket did not take
         self.backlog_bytes = 0
         self.soft_limit_since_ms = 0
+        self.held = 0  # groups of replies that wait for the log
         self.closed = False
         self.reading = True
         self.receive_bytes = RECEIVE_BYTES_MIN  # grows when a chunk fills it

@@ -54,6 +54,7 @@ class Reactor:
         self._epoll.register(self.workers.wake_fd, select.EPOLLIN)
         self._next_limit_check_ms = 0
         self._until_sample = 1
+        self._shown: set[Connection] = set()  # of this batch: whose replies must wait for the log
 
     # -- loop ------------------------------------------------------------------------------------------------
 
@@ -117,6 +118,8 @@ class Reactor:
         connections = self.connections
         pending = engine.log.pending
         now_ms = engine.keyspace.now_ms
+        tracking = engine.durability.tracking
+        unsynced = engine.unsynced
         received = 0
         for fd, mask in events:
             connection = connections.get(fd)
@@ -151,6 +154,9 @@ class Reactor:
                 self._receive_timed(connection, data)
             connection.client.active_ms = now_ms
             touched.append(connection)
+            if tracking and unsynced.shown:
+                unsynced.shown = False
+                self._shown.add(connection)
             if len(touched) == READS_PER_FLUSH and not pending and engine.log.durable == engine.log.written:
                 # Nothing but reads so far: these clients can go on while we serve the others.  One by one
                 # each send would wake the client anew (28 % of the time); all at the end would leave it idle.
@@ -171,27 +177,42 @@ class Reactor:
         engine = self.engine
         if engine.resumed:
             self._resume(touched)
+        tracked = engine.durability.tracking
         if engine.commit():
+            if tracked:
+                self._shown.clear()
             if engine.blocked_clients:
                 engine.poll_waits()
             for connection in touched:
                 connection.flush()
         elif touched:
-            self._hold(touched)
+            self._hold(touched, tracked)
         if engine.waiting_clients:
             for connection in touched:
                 if connection.client.wait is not None or connection.client.postponed is not None:
                     self._stop_reading(connection)
 
-    def _hold(self, touched: list[Connection]) -> None:
+    def _hold(self, touched: list[Connection], tracked: bool) -> None:
+        """Hold back what must wait for the log, and what comes behind such replies; send the rest.
+
+        All of it if it was not ``tracked`` who is shown what.
+        """
         group = []
         for connection in touched:
+            if tracked and not connection.held and connection not in self._shown:
+                connection.flush()
+                continue
             out = connection.client.out
             group.append((connection, b"".join(out), connection.client.closing))
             out.clear()
+            connection.held += 1
+        self._shown.clear()
+        if not group:
+            return
 
         def release() -> None:
             for connection, data, closing in group:
+                connection.held -= 1
                 if data:
                     connection.deliver(data)
                 if closing and not connection.backlog:
@@ -211,6 +232,9 @@ class Reactor:
                 if connection is not None and not connection.closed:
                     self._start_reading(connection)
                     connection.resume()
+                    if engine.durability.tracking:
+                        self._shown.add(connection)  # what it waited for may not be durable
+                        engine.unsynced.shown = False
                     if connection not in touched:
                         touched.append(connection)
 

@@ -1,0 +1,163 @@
+"""While a sync runs in a worker, replies that show nothing of what is not durable leave; the others wait.
+
+The worker is the test: a sync ends when the test says so.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from durable_redis.engine.background import LOG_LANE
+from durable_redis.net.connection import Connection
+from durable_redis.net.reactor import Reactor
+from tests.support.client import encode
+from tests.support.whole_engine import WholeEngine
+
+
+class SlowDisk:
+    """A reactor with some clients, whose syncs end on demand."""
+
+    def __init__(self, clients: int = 3) -> None:
+        self.whole = WholeEngine({"wal-sync-mode": "thread"})
+        self.engine = self.whole.engine
+        self.reactor = Reactor(self.engine)
+        self.links: list[socket.socket] = []
+        for number in range(clients):
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            client = self.engine.connect(f"x:{number}", "y:1", ours.fileno())
+            connection = Connection(self.reactor, ours, client)
+            self.reactor.connections[connection.fd] = connection
+            self.reactor._by_client[client.id] = connection
+            self.reactor._epoll.register(connection.fd, 1)
+            self.links.append(theirs)
+
+    def turn(self, **words: str) -> None:
+        """One turn of the loop in which the clients (``c0``, ``c1``, …) send commands."""
+        for name, line in words.items():
+            self.links[int(name[1:])].sendall(b"".join(encode(part.split()) for part in line.split(";")))
+        self.reactor._turn(self.reactor._epoll.poll(0))
+
+    def sync(self) -> None:
+        """The sync that is under way ends."""
+        job = self.engine.background.jobs.popleft()
+        assert job.lane == LOG_LANE
+        assert job.done is not None
+        job.done(job.run())
+        self.reactor._finish_batch([])
+
+    def got(self, number: int) -> bytes:
+        """What a client has received since the last look."""
+        try:
+            return self.links[number].recv(1 << 16)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        self.reactor.close()
+        for link in self.links:
+            link.close()
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowDisk]:
+    made = SlowDisk()
+    made.turn(c0="SET durable old;SET other text")
+    made.sync()
+    assert made.got(0) == b"+OK\r\n+OK\r\n"
+    made.turn(c0="SET new 1")  # from here on it is known who is shown what
+    yield made
+    made.close()
+
+
+def test_a_write_waits_and_other_reads_do_not(slow: SlowDisk) -> None:
+    slow.sync()
+    assert slow.got(0) == b"+OK\r\n"
+    slow.turn(c0="SET durable new", c1="GET other", c2="GET durable")
+    slow.sync()
+    slow.got(0), slow.got(1), slow.got(2)
+    slow.turn(c0="SET durable newer")
+    slow.turn(c1="GET other;PING;STRLEN other", c2="GET durable")
+    assert slow.got(1) == b"$4\r\ntext\r\n+PONG\r\n:4\r\n"
+    assert slow.got(0) == slow.got(2) == b""
+    slow.sync()
+    assert slow.got(0) == b"+OK\r\n"
+    assert slow.got(2) == b"$5\r\nnewer\r\n"
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "reply"),
+    [
+        ("SET k v", "GET k", b"$1\r\nv\r\n"),
+        ("SET k v", "STRLEN k", b":1\r\n"),
+        ("SET k v", "MGET other k", b"*2\r\n$4\r\ntext\r\n$1\r\nv\r\n"),
+        ("SET k v", "DBSIZE", b":4\r\n"),
+        ("MSET a 1 k v", "EXISTS k", b":1\r\n"),
+        ("INCR k", "GET k", b"$1\r\n1\r\n"),
+        ("SET k v EX 100", "EXISTS k", b":1\r\n"),
+        ("DEL other", "GET other", b"$-1\r\n"),
+        ("RENAME other k", "GET other", b"$-1\r\n"),
+        ("RENAME other k", "GET durable", b"$3\r\nold\r\n"),
+        ("FLUSHALL", "GET other", b"$-1\r\n"),
+        ("SWAPDB 0 1", "GET other", b"$-1\r\n"),
+        ("SET other v", "SETNX other x", b":0\r\n"),
+    ],
+)
+def test_what_shows_the_write_waits_for_it(slow: SlowDisk, write: str, read: str, reply: bytes) -> None:
+    while slow.engine.background.jobs:
+        slow.sync()
+    slow.turn(c0="SET warm 1" if "DBSIZE" in read else "APPEND durable ;")  # a sync is under way
+    slow.turn(c1=write)
+    slow.got(1)
+    slow.turn(c2=read)
+    assert slow.got(2) == b""
+    while slow.engine.background.jobs:
+        assert slow.got(2) == b""
+        slow.sync()
+    expected = b":5\r\n" if read == "DBSIZE" else reply
+    assert slow.got(2) == expected
+
+
+def test_replies_of_one_client_keep_their_order(slow: SlowDisk) -> None:
+    slow.sync()
+    slow.got(0)
+    slow.turn(c0="SET durable 1;GET other")
+    slow.turn(c0="GET other")
+    slow.turn(c0="PING")
+    assert slow.got(0) == b""
+    slow.turn(c0="SET durable 2;PING")
+    slow.turn(c0="GET other")
+    slow.sync()
+    assert slow.got(0) == b"+OK\r\n$4\r\ntext\r\n$4\r\ntext\r\n+PONG\r\n"
+    slow.sync()
+    assert slow.got(0) == b"+OK\r\n+PONG\r\n$4\r\ntext\r\n"
+
+
+def test_back_to_syncs_in_the_loop(slow: SlowDisk) -> None:
+    slow.engine.durability.mode = "inline"
+    slow.turn(c1="GET new")
+    assert slow.got(1) == b""  # not before the sync that was under way has ended
+    while slow.engine.background.jobs:
+        slow.sync()
+    assert slow.got(0) == b"+OK\r\n"
+    assert slow.got(1) == b"$1\r\n1\r\n"
+    slow.turn(c1="SET x 1;GET x", c2="GET x")
+    assert not slow.engine.durability.tracking
+    assert slow.got(1) == b"+OK\r\n$1\r\n1\r\n"
+    assert slow.got(2) == b"$1\r\n1\r\n"
+    assert not slow.engine.background.jobs
+
+
+def test_the_policy_may_change_meanwhile(slow: SlowDisk) -> None:
+    slow.engine.durability.policy = "no"
+    slow.turn(c1="SET x 1")
+    while slow.engine.background.jobs:
+        slow.sync()
+    slow.turn(c1="GET x")
+    assert slow.got(0) == b"+OK\r\n"
+    assert slow.got(1) == b"+OK\r\n$1\r\n1\r\n"
+    assert not slow.engine.durability.tracking
