@@ -138,6 +138,7 @@ class Maintenance:
             return
         if self.evicting:
             memory.estimate()
+            memory.prepare_eviction()
             self.make_room()
         else:
             memory.shrink()

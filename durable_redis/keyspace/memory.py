@@ -14,7 +14,7 @@ from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from durable_redis.keyspace.scan import walk
-from durable_redis.keyspace.shard import SHARD_COUNT
+from durable_redis.keyspace.shard import SHARD_COUNT, Shard
 from durable_redis.objects.entry import Value
 from durable_redis.objects.string import String
 from storage.records import PLACE_END
@@ -28,6 +28,7 @@ ENTRY_OVERHEAD_BYTES = 104  # a dict slot at the usual load, measured
 SAMPLED_SHARDS = 8
 SAMPLED_ENTRIES = 64
 COLD_CANDIDATES = 16
+PREPARED_SHARE = 0.8  # of the limit: from here on eviction is prepared
 DROPS_MAX = 64_000  # entries per check: about 5 ms
 
 
@@ -55,6 +56,7 @@ class MemoryBudget:
         self._loaded = 0
         self._large: set[tuple[int, bytes]] = set()
         self._hand = 0
+        self._prepared = False
 
     def loaded(self, size: int) -> None:
         """Note that ``size`` bytes came into memory outside the hot path."""
@@ -146,23 +148,56 @@ class MemoryBudget:
     def evict(self, policy: str, samples: int) -> bool:
         """Delete one key by ``policy`` (the name of a ``maxmemory-policy``); False if no key qualifies.
 
-        LRU and LFU choose from the old generation: keys that nobody used since their shard was rotated.
+        LRU and LFU take what nobody has used since its shard was rotated, half a round of the hand ago.
         """
         scope, _, order = policy.partition("-")
+        volatile = scope == "volatile"
         keyspace = self.keyspace
         filled = [index for index in range(keyspace.database_count) if keyspace.counts(index)[0]]
         databases = [keyspace.database(index) for index in filled]
-        if scope == "volatile":
+        if volatile:
             databases = [db for db in databases if db.expires]
         for db in self._rng.sample(databases, len(databases)):
-            victim = self._cold_victim(db, scope == "volatile") if not db.complete else None
-            if victim is None:
-                victim = self._victim(db, scope == "volatile", order, samples)
+            victim = self._cold_victim(db, volatile) if not db.complete else None
+            if victim is None and order in ("ttl", "random"):
+                victim = self._sampled_victim(db, volatile, order, samples)
             if victim is not None:
-                self.used_bytes -= int(self._mean)
-                self.keyspace.evict(db, victim)
+                self._evict(db, victim)
                 return True
+        if order in ("lru", "lfu"):
+            for _ in range(SHARD_COUNT + SHARD_COUNT // 2):
+                if self._evict_unused(databases, volatile):
+                    return True
+                self._advance(databases)
         return False
+
+    def _evict(self, db: Database, key: bytes) -> None:
+        self.used_bytes -= int(self._mean)
+        self.keyspace.evict(db, key)
+
+    def _evict_unused(self, databases: list[Database], volatile: bool) -> bool:
+        """Delete the first key at the hand that was not used since the rotation of its shard."""
+        for db in databases:
+            shard = db.shards[self._hand % SHARD_COUNT]
+            for key, value in shard.old.items():
+                if key not in shard.young and (not volatile or _expires(value)):
+                    self._evict(db, key)
+                    return True
+        return False
+
+    def _advance(self, databases: list[Database]) -> None:
+        """Move the hand; the shard half a round ahead is rotated: its keys get that time to be used."""
+        self._hand += 1
+        for db in databases:
+            _rotate(db.shards[(self._hand + SHARD_COUNT // 2) % SHARD_COUNT])
+
+    def prepare_eviction(self) -> None:
+        """Rotate the first half round before the limit is reached, so that no key goes without a chance."""
+        if not self._prepared and self.used_bytes > self.limit_bytes * PREPARED_SHARE:
+            self._prepared = True
+            for db in self.keyspace.open_databases():
+                for ahead in range(SHARD_COUNT // 2 + 1):
+                    _rotate(db.shards[(self._hand + ahead) % SHARD_COUNT])
 
     def _cold_victim(self, db: Database, volatile: bool) -> bytes | None:
         """A key that is not in memory, so nobody has used it lately; None if a look finds none."""
@@ -172,28 +207,31 @@ class MemoryBudget:
         ]
         return self._rng.choice(cold) if cold else None
 
-    def _victim(self, db: Database, volatile: bool, order: str, samples: int) -> bytes | None:
+    def _sampled_victim(self, db: Database, volatile: bool, order: str, samples: int) -> bytes | None:
+        """The best of some keys of a random shard: the one that expires first, or any."""
         first = self._rng.randrange(SHARD_COUNT)
-        for step in range(2 * SHARD_COUNT):
+        for step in range(SHARD_COUNT):
             shard = db.shards[(first + step) % SHARD_COUNT]
-            second_round = step >= SHARD_COUNT
-            if not shard.old or second_round:
-                shard.old.update(shard.young)
-                shard.young = {}
-                if not second_round:
-                    continue  # its keys get a chance to be used first
             fitting = (
                 (key, value)
-                for key, value in shard.old.items()
-                if key not in shard.young and (not volatile or _expires(value))
+                for key, value in chain(shard.old.items(), shard.young.items())
+                if not volatile or _expires(shard.young.get(key, value))
             )
             found = list(islice(fitting, samples))
-            if not found:
-                continue
-            if order == "ttl":
-                return min(found, key=lambda pair: _expires(pair[1]))[0]
-            return self._rng.choice(found)[0] if order == "random" else found[0][0]
+            if found:
+                if order == "ttl":
+                    return min(found, key=lambda pair: _expires(shard.young.get(pair[0], pair[1])))[0]
+                return self._rng.choice(found)[0]
         return None
+
+
+def _rotate(shard: Shard) -> None:
+    """Everything of the shard counts as unused from now on; nothing leaves memory."""
+    if shard.old:
+        shard.old.update(shard.young)
+        shard.young = {}
+    else:
+        shard.old, shard.young = shard.young, shard.old
 
 
 def _expires(value: Value) -> int:

@@ -133,9 +133,6 @@ def test_volatile_ttl_prefers_the_soonest(start_server: StartServer) -> None:
     assert 3000 - soon > 3 * (3000 - late)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="after a rotation of its shard a key that is used often is evicted as soon as others"
-)
 def test_used_keys_stay(start_server: StartServer) -> None:
     """Under allkeys-lru what is read all the time survives what is written once."""
     server = start(start_server, "allkeys-lru")
