@@ -85,21 +85,26 @@ def set_(db: Database, argv: list[bytes], out: list[bytes]) -> int:
 
 
 def incr(db: Database, argv: list[bytes], out: list[bytes]) -> int:
-    """INCR of a number in memory."""
+    """INCR of a number in memory, or of a key that is known to be new."""
     if len(argv) != 2:
         return DECLINED
     key = argv[1]
     if 123 in key:
         return DECLINED
     shard = db.by_crc[crc_hqx(key, 0) >> 4]
-    value = shard.young.get(key)
-    if type(value) is not bytes or len(value) > _DIGITS_MAX or not value.isdigit():
+    young = shard.young
+    value = young.get(key)
+    if type(value) is bytes:
+        if len(value) > _DIGITS_MAX or not value.isdigit() or (value[0] == 48 and len(value) > 1):
+            return DECLINED
+        total = b"%d" % (int(value) + 1)
+    elif value is None and db.complete and key not in shard.old:
+        total = b"1"
+        db.size += 1
+    else:
         return DECLINED
-    if value[0] == 48 and len(value) > 1:
-        return DECLINED
-    total = b"%d" % (int(value) + 1)
-    shard.young[key] = shard.dirty[key] = total
-    out += (b":", total, _CRLF)
+    young[key] = shard.dirty[key] = total
+    out.append(b":%b\r\n" % total)
     return WROTE
 
 

@@ -121,3 +121,17 @@ def test_special_clients_have_no_fast_path() -> None:
     assert b"GET" in whole.client.fast
     whole.engine.unpause()
     assert b"SET" in whole.client.fast
+
+
+@pytest.mark.parametrize("argv", [(b"SET", b"new", b"v"), (b"INCR", b"new"), (b"GET", b"new")])
+def test_new_keys_are_fast_while_everything_is_in_memory(argv: tuple[bytes, ...]) -> None:
+    ordinary, fast = WholeEngine({}), WholeEngine({})
+    for whole in (ordinary, fast):
+        whole.engine.refresh(whole.client)
+        whole.call("SET", "other", "1")
+    expected = ordinary.call(*argv)
+    out: list[bytes] = []
+    assert fast.client.fast[argv[0]](fast.client.db, list(argv), out) != DECLINED
+    assert decode(b"".join(out), 0)[0] == expected
+    for words in (("GET", "new"), ("DBSIZE",), ("OBJECT", "ENCODING", "new")):
+        assert fast.call(*words) == ordinary.call(*words)
