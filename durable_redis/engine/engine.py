@@ -212,6 +212,7 @@ class Engine:
         for word in argv:
             if type(word) is not bytes:
                 raise ProtocolError("ERR Protocol error: expected '$'")
+        self.statistics.commands += 1
         out = client.out
         mark = len(out)
         if client.reply_mode == REPLY_SKIP_NEXT:
@@ -437,6 +438,7 @@ class Engine:
     def count_fast_calls(self) -> None:
         """Bring the command table's counters up to date with the hot path."""
         for name, calls, usec in self.fast.take_calls():
+            self.statistics.commands += calls
             self.commands[name].calls += calls
             self.commands[name].usec += usec
             if name == "GET":

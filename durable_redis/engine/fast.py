@@ -28,6 +28,7 @@ _OK = b"+OK\r\n"
 _PONG = b"+PONG\r\n"
 _CRLF = b"\r\n"
 SAMPLE_WEIGHT = 0.1
+JOINED_BYTES_MAX = 2048  # shorter values are copied into one piece: a reply of one piece needs no join
 _WRITES = ("SET", "INCR")
 _DIGITS_MAX = 18  # such a number may be counted up once more without a look at the bounds
 
@@ -52,9 +53,12 @@ def make_get(null: bytes) -> FastHandler:
         shard = db.by_crc[crc_hqx(key, 0) >> 4]
         value = shard.young.get(key)
         if type(value) is bytes:
-            try:
-                out += (BULK_HEADERS[len(value)], value, _CRLF)
-            except IndexError:
+            length = len(value)
+            if length < JOINED_BYTES_MAX:
+                out.append(BULK_HEADERS[length] + value + _CRLF)
+            elif length < len(BULK_HEADERS):
+                out += (BULK_HEADERS[length], value, _CRLF)
+            else:
                 return DECLINED
             return READ
         if value is None and db.complete and key not in shard.old:

@@ -63,6 +63,7 @@ class Maintenance:
         if now < self._next_cron_ms <= now + CRON_MS:
             return
         self._next_cron_ms = now + CRON_MS
+        engine.count_fast_calls()
         engine.statistics.sample(engine.clock.monotonic())
         engine.durability.cron(now)
         self._check_disk()

@@ -21,6 +21,7 @@ from durable_redis.commands.session import Client
 from durable_redis.engine.fast import WROTE
 from durable_redis.errors import ProtocolError
 from durable_redis.keyspace.database import Database
+from durable_redis.net.shapes import HEAD_BYTES, Shape
 from durable_redis.resp.parser import RequestParser
 from storage.wal.log import payload_of
 
@@ -92,10 +93,15 @@ class Connection:
     def receive(self, data: bytes) -> None:
         """Execute the commands of a chunk."""
         client = self.client
+        reactor = self.reactor
+        shapes = reactor.shapes_by_length.get(len(data))
+        if shapes is not None and self.parser is None:
+            shape = shapes.get(data[:HEAD_BYTES])
+            if shape is not None and self._receive_shaped(data, client, reactor, shape):
+                return
         if self.parser is not None or not client.authenticated or _is_suspect(data):
             self._receive_strictly(data)
             return
-        reactor = self.reactor
         engine = reactor.engine
         gets = reactor.reader.gets
         reactor.reader.feed(data + PROBE)
@@ -107,9 +113,11 @@ class Connection:
         run = count = 0
         writes: list[list[bytes]] = []
         argv = None
+        words: list[bytes] = []
         try:
             following = gets()
             while argv := following:
+                words = argv
                 following = gets()
                 if following is False:
                     break  # a cut bulk string may have swallowed the probe: this command is not to be trusted
@@ -131,6 +139,7 @@ class Connection:
                 engine.execute(client, argv)
                 count += 1
                 if client.wait is not None or client.postponed is not None or client.closing:
+                    self._start_parser()  # what comes now, even in this very turn, has to wait there
                     break
                 fast = client.fast
                 db = client.db
@@ -138,7 +147,6 @@ class Connection:
             argv = None  # the strict parser will say what is wrong
         if previous is not None:
             calls[previous] += run
-        engine.statistics.commands += count
         whole = argv == 0 and type(argv) is int and not reactor.reader.has_data()
         if writes:
             if whole and len(writes) == count:
@@ -152,6 +160,33 @@ class Connection:
                 self._log(db, writes)
         if not whole:
             self._leave_hot_path(data, count)
+        elif run == count == 1 and fast.get(words[0]) is not None:
+            reactor.shapes.learn(data, words)
+
+    def _receive_shaped(self, data: bytes, client: Client, reactor: Reactor, shape: Shape) -> bool:
+        """Execute a chunk that may be one plain command; False if nothing has been done."""
+        name, header, start, end, middle, second = shape
+        handler = client.fast.get(name)
+        if handler is None or data[:start] != header or data[-2:] != b"\r\n":
+            return False
+        if not second:
+            argv = [name, data[start:-2]]
+        elif data[end:second] == middle:
+            argv = [name, data[start:end], data[second:-2]]
+        else:
+            return False
+        db = client.db
+        done = handler(db, argv, self.out)
+        if not done:
+            return False
+        reactor.fast_calls[handler] += 1
+        if done == WROTE:
+            log = reactor.engine.log
+            if log.db == db.index:
+                log.pending.append(data)  # the chunk is its own log payload
+            else:
+                log.append(db.index, data)
+        return True
 
     def _log(self, db: Database, writes: list[list[bytes]]) -> None:
         self.reactor.engine.log.append(db.index, payload_of(writes))
@@ -161,7 +196,6 @@ class Connection:
         self.reactor.reader = hiredis.Reader()
         if self.client.closing:
             return
-        self._start_parser()
         self._receive_strictly(data[self.reactor.rest_offset(data, count) :])
 
     def _start_parser(self) -> RequestParser:
@@ -191,14 +225,14 @@ class Connection:
                 argv = parser.next_command()
                 if argv is None:
                     break
-                engine.statistics.commands += 1
                 engine.execute(client, argv)
                 parser.authenticated = client.authenticated
         except ProtocolError as error:
             self._protocol_error(error)
             return
         client.query_bytes = parser.pending_bytes
-        if parser.at_boundary and not client.query_bytes:
+        waiting = client.wait is not None or client.postponed is not None or client.closing
+        if parser.at_boundary and not client.query_bytes and not waiting:
             self.parser = None
 
     def _protocol_error(self, error: ProtocolError) -> None:
@@ -210,15 +244,20 @@ class Connection:
 
     # -- output ----------------------------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Send what has collected in ``client.out``; what the socket does not take waits in the backlog."""
+    def flush(self) -> int:
+        """Send what has collected in ``client.out``; what the socket does not take waits in the backlog.
+
+        How many bytes that was.
+        """
         out = self.out
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            out.clear()
-            self.deliver(data)
-        elif self.client.closing and not self.backlog:
-            self.close()
+        if not out:
+            if self.client.closing and not self.backlog:
+                self.close()
+            return 0
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        self.deliver(data)
+        return len(data)
 
     def deliver(self, data: bytes) -> None:
         """Send encoded replies, in order behind the backlog."""

@@ -17,13 +17,13 @@ import trio
 from durable_redis.engine.engine import Engine
 from durable_redis.net.connection import PROBE, Connection
 from durable_redis.net.listeners import Listener, open_tcp_listeners
+from durable_redis.net.shapes import Shapes
 from durable_redis.net.workers import Workers
 from durable_redis.resp.parser import RequestParser, command_end
 
 RECEIVE_BYTES_MAX = 60 << 10
 READY_SOCKETS_MAX = 256  # per turn: bounds the frame that a turn writes
 GATHER_ROUNDS_MAX = 4
-READS_PER_FLUSH = 8
 CHUNKS_PER_SAMPLE = 512
 LINGER_SECONDS = 0.001
 TRIO_SHARE_SECONDS = 0.010
@@ -54,6 +54,8 @@ class Reactor:
         self._epoll.register(self.workers.wake_fd, select.EPOLLIN)
         self._next_limit_check_ms = 0
         self._until_sample = 1
+        self.shapes = Shapes()
+        self.shapes_by_length = self.shapes.by_length
         self._shown: set[Connection] = set()  # of this batch: whose replies must wait for the log
 
     # -- loop ------------------------------------------------------------------------------------------------
@@ -116,11 +118,11 @@ class Reactor:
         """Receive from and execute for every ready socket; those with replies are appended to ``touched``."""
         engine = self.engine
         connections = self.connections
-        pending = engine.log.pending
         now_ms = engine.keyspace.now_ms
         tracking = engine.durability.tracking
         unsynced = engine.unsynced
         received = 0
+        until_sample = self._until_sample
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -133,8 +135,9 @@ class Reactor:
             if not connection.reading:  # only the end of a blocked client's link wakes us
                 connection.close()
                 continue
+            wanted = connection.receive_bytes
             try:
-                data = connection.recv(connection.receive_bytes)
+                data = connection.recv(wanted)
             except (BlockingIOError, InterruptedError):
                 continue
             except OSError:
@@ -145,28 +148,24 @@ class Reactor:
                 continue
             length = len(data)
             received += length
-            if length == connection.receive_bytes:
+            if length == wanted:
                 connection.receive_bytes = min(length * 4, RECEIVE_BYTES_MAX)
-            self._until_sample -= 1
-            if self._until_sample:
+            until_sample -= 1
+            if until_sample:
                 connection.receive(data)
             else:
+                until_sample = CHUNKS_PER_SAMPLE
                 self._receive_timed(connection, data)
             connection.client.active_ms = now_ms
             touched.append(connection)
             if tracking and unsynced.shown:
                 unsynced.shown = False
                 self._shown.add(connection)
-            if len(touched) == READS_PER_FLUSH and not pending and engine.log.durable == engine.log.written:
-                # Nothing but reads so far: these clients can go on while we serve the others.  One by one
-                # each send would wake the client anew (28 % of the time); all at the end would leave it idle.
-                self._finish_batch(touched)
-                touched.clear()
+        self._until_sample = until_sample
         engine.statistics.input_bytes += received
 
     def _receive_timed(self, connection: Connection, data: bytes) -> None:
         """Once in CHUNKS_PER_SAMPLE: measure what the hot path's commands cost, for INFO commandstats."""
-        self._until_sample = CHUNKS_PER_SAMPLE
         before = dict(self.fast_calls)
         started = time.perf_counter()
         connection.receive(data)
@@ -183,8 +182,10 @@ class Reactor:
                 self._shown.clear()
             if engine.blocked_clients:
                 engine.poll_waits()
+            sent = 0
             for connection in touched:
-                connection.flush()
+                sent += connection.flush()
+            engine.statistics.output_bytes += sent
         elif touched:
             self._hold(touched, tracked)
         if engine.waiting_clients:
@@ -200,10 +201,12 @@ class Reactor:
         group = []
         for connection in touched:
             if tracked and not connection.held and connection not in self._shown:
-                connection.flush()
+                self.engine.statistics.output_bytes += connection.flush()
                 continue
             out = connection.client.out
-            group.append((connection, b"".join(out), connection.client.closing))
+            data = b"".join(out)
+            self.engine.statistics.output_bytes += len(data)
+            group.append((connection, data, connection.client.closing))
             out.clear()
             connection.held += 1
         self._shown.clear()
