@@ -55,6 +55,7 @@ class Client:
         "reply_mode",
         "user",
         "wait",
+        "wait_is_silent",
     )
 
     def __init__(self, number: int, db: Database, server: Any) -> None:
@@ -81,11 +82,17 @@ class Client:
         self.closing = False  # close once ``out`` has been sent
         self.kill: Callable[[], None] = _nothing  # close now; set by ``net``
         self.wait: Wait | None = None
+        self.wait_is_silent = False  # CLIENT REPLY SKIP stood in front of the command that waits
         self.postponed: list[bytes] | None = None  # held back by CLIENT PAUSE
         self.query_bytes = 0
         self.output_bytes = 0  # replies that the socket has not taken yet
         self.argv_bytes = 0
         self.is_unix = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a command of this client is under way, or held back: the next one has to wait."""
+        return self.wait is not None or self.postponed is not None
 
     @property
     def is_local(self) -> bool:
@@ -102,6 +109,7 @@ class Client:
         """Undo the cycles that this object is part of: the collector will not look for them."""
         self.kill = _nothing
         self.wait = None
+        self.postponed = None
         self.context.client = None  # type: ignore[assignment]
 
 

@@ -106,7 +106,7 @@ class Engine:
         self.peers: Any = None  # what ``net`` tells INFO about itself
         self._next_client = 1
         self._waiting: dict[int, Client] = {}
-        self._postponed: list[Client] = []
+        self._postponed: dict[int, Client] = {}
         self._lookup: dict[bytes, Command] = {}
         self._effects: list[tuple[int, Effect]] = []
         self.keyspace.sink = self._log_effect
@@ -156,10 +156,8 @@ class Engine:
         """The client's link is gone."""
         self.clients.pop(client.id, None)
         self._waiting.pop(client.id, None)
+        self._postponed.pop(client.id, None)
         client.release()
-        if client.postponed is not None:
-            client.postponed = None
-            self._postponed.remove(client)
 
     def refresh(self, client: Client) -> None:
         """Decide anew whether the client may use the hot path."""
@@ -240,6 +238,7 @@ class Engine:
         if client.reply_mode != REPLY_ON:
             if client.reply_mode == REPLY_SKIP:
                 client.reply_mode = REPLY_ON
+                client.wait_is_silent = client.wait is not None
                 del out[mark:]
             elif client.reply_mode == REPLY_OFF:
                 del out[mark:]
@@ -361,7 +360,8 @@ class Engine:
     def _finish_wait(self, client: Client, reply: Any) -> None:
         self._waiting.pop(client.id, None)
         client.wait = None
-        if reply is not NO_REPLY and client.reply_mode == REPLY_ON:
+        silent, client.wait_is_silent = client.wait_is_silent, False
+        if reply is not NO_REPLY and client.reply_mode == REPLY_ON and not silent:
             if isinstance(reply, ReplyError):
                 self._reply_error(client, reply)
             else:
@@ -419,8 +419,8 @@ class Engine:
         self.paused_until_ms = 0
         self.keyspace.may_expire = True
         self.refresh_gates()
-        postponed, self._postponed = self._postponed, []
-        for client in postponed:
+        postponed, self._postponed = self._postponed, {}
+        for client in postponed.values():
             argv, client.postponed = client.postponed, None
             if argv is not None:
                 self.execute(client, argv)
@@ -430,7 +430,7 @@ class Engine:
         if self.pause_writes_only and not command.flags & _WRITES:
             return False
         client.postponed = argv
-        self._postponed.append(client)
+        self._postponed[client.id] = client
         return True
 
     # -- requests of commands --------------------------------------------------------------------------------

@@ -113,7 +113,12 @@ class Maintenance:
     def _spare_task(self) -> Task:
         engine = self.engine
         keep = engine.config.get_int("wal-retention-bytes")
-        recycled = engine.log.release(engine.keyspace.state.position, keep)
+        try:
+            recycled = engine.log.release(engine.keyspace.state.position, keep)
+        except OSError as error:
+            logger.error("cannot tidy the log's directory: %s", error)
+            self._spare_retry_ms = engine.keyspace.now_ms + RETRY_MS
+            return
         result = yield Job(FILES_LANE, engine.log.spare_job(recycled))
         if not engine.log.finish_spare(result):
             logger.error("cannot prepare the next log segment: %s", result)

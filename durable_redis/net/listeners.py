@@ -16,6 +16,7 @@ from durable_redis.engine.engine import Engine
 from durable_redis.errors import UsageError
 
 ACCEPTS_PER_TURN = 64
+KEEPALIVE_SECONDS_MAX = 32767  # the most that Linux takes
 MAX_CLIENTS = b"-ERR max number of clients reached\r\n"
 PROTECTED = (
     b"-DENIED The server runs in protected mode: no password is set for the default user, so only "
@@ -44,11 +45,14 @@ class Listener:
             if self.is_unix:
                 yield sock, f"{self.name}:0", f"{self.name}:0"
                 continue
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             seconds = config.get_int("tcp-keepalive")
-            if seconds:
-                _keep_alive(sock, seconds)
-            yield sock, _shown(peer), _shown(sock.getsockname())
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if seconds:
+                    _keep_alive(sock, seconds)
+                yield sock, _shown(peer), _shown(sock.getsockname())
+            except OSError:  # the peer has gone already
+                sock.close()
 
     def refusal(self, engine: Engine, connections: int, address: str) -> bytes:
         """The reply with which a connection is turned away; empty if it may come in."""
@@ -168,6 +172,7 @@ def _unix(path: str, config: Config) -> Listener:
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:
     """Probe a silent peer after ``seconds``, then three times at a third of that."""
+    seconds = min(seconds, KEEPALIVE_SECONDS_MAX)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))

@@ -19,7 +19,7 @@ from durable_redis.net.connection import PROBE, Connection
 from durable_redis.net.listeners import Listener, open_tcp_listeners
 from durable_redis.net.shapes import Shapes
 from durable_redis.net.workers import Workers
-from durable_redis.resp.parser import RequestParser, command_end
+from durable_redis.resp.parser import RequestParser
 
 RECEIVE_BYTES_MAX = 60 << 10
 READY_SOCKETS_MAX = 256  # per turn: bounds the frame that a turn writes
@@ -144,7 +144,7 @@ class Reactor:
                 connection.close()
                 continue
             if not data:
-                connection.close()
+                connection.input_ended()
                 continue
             length = len(data)
             received += length
@@ -190,7 +190,7 @@ class Reactor:
             self._hold(touched, tracked)
         if engine.waiting_clients:
             for connection in touched:
-                if connection.client.wait is not None or connection.client.postponed is not None:
+                if connection.client.is_waiting:
                     self._stop_reading(connection)
 
     def _hold(self, touched: list[Connection], tracked: bool) -> None:
@@ -218,8 +218,8 @@ class Reactor:
                 connection.held -= 1
                 if data:
                     connection.deliver(data)
-                if closing and not connection.backlog:
-                    connection.close()
+                elif closing:
+                    connection.close_if_done()
 
         self.engine.durability.hold(release)
 
@@ -352,8 +352,16 @@ class Reactor:
             query_buffer_max=config.get_int("client-query-buffer-limit"),
         )
 
+    def limits_changed(self, *_: object) -> None:
+        """Parsers that are in use take the new limits too."""
+        config = self.engine.config
+        for connection in self.connections.values():
+            if connection.parser is not None:
+                connection.parser.bulk_bytes_max = config.get_int("proto-max-bulk-len")
+                connection.parser.query_buffer_max = config.get_int("client-query-buffer-limit")
+
     def rest_offset(self, data: bytes, count: int) -> int:
-        """Where the rest begins behind the first ``count`` commands of a chunk.
+        """Where the rest begins behind the first ``count`` commands of a chunk; -1 if it is not easy to say.
 
         Tried from the end with hiredis, since the rest is usually one cut command: 140 ns a command instead
         of a microsecond.
@@ -367,7 +375,7 @@ class Reactor:
                 break
             if _whole_commands(data[: at + 2]) == count:
                 return at + 2
-        return command_end(data, count)
+        return -1
 
     def watch_output(self, connection: Connection) -> None:
         """Wake up when the socket can take more."""
@@ -376,7 +384,14 @@ class Reactor:
 
     def unwatch_output(self, connection: Connection) -> None:
         """The backlog is empty."""
-        self._epoll.modify(connection.fd, select.EPOLLIN if connection.reading else select.EPOLLRDHUP)
+        ended = connection.client.closing  # its end is known, and would be reported without end
+        idle = 0 if ended else select.EPOLLRDHUP
+        self._epoll.modify(connection.fd, select.EPOLLIN if connection.reading else idle)
+
+    def ignore_input(self, connection: Connection) -> None:
+        """Its input has ended; what is left to be sent still goes out."""
+        connection.reading = False
+        self._epoll.modify(connection.fd, select.EPOLLOUT if connection.backlog else 0)
 
     def _stop_reading(self, connection: Connection) -> None:
         """A blocked client's input waits in the socket; only its end is noticed."""
@@ -409,7 +424,7 @@ class Reactor:
             if (hard and size > hard) or too_long:
                 engine.statistics.output_limit_disconnections += 1
                 connection.close()
-            elif timeout_ms and now_ms - client.active_ms > timeout_ms and client.wait is None:
+            elif timeout_ms and now_ms - client.active_ms > timeout_ms and not client.is_waiting:
                 engine.statistics.timeouts += 1
                 connection.close()
 

@@ -23,6 +23,7 @@ from durable_redis.config.config import Config
 from durable_redis.engine.engine import Engine
 from durable_redis.engine.maintenance import machine_memory_bytes
 from durable_redis.engine.recovery import StorageOptions, open_storage
+from durable_redis.net.descriptors import check_clients, fit_clients
 from durable_redis.net.listeners import open_listeners
 from durable_redis.net.reactor import Reactor
 from storage.disk import RealDisk
@@ -56,6 +57,9 @@ async def _serve(config: Config, clock: Clock) -> int:
 
 def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
     """Listen, open the data, be ready.  Raises ``UsageError`` or ``StorageError`` with nothing left open."""
+    warning = fit_clients(config)
+    if warning:
+        logger.warning("%s", warning)
     listeners = open_listeners(config)
     started = clock.monotonic()
     try:
@@ -72,6 +76,9 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
         logger.info("listening on %s", listener.name)
     config.on_change("port", reactor.listen_anew)
     config.on_change("bind", reactor.listen_anew)
+    config.on_change("maxclients", check_clients)
+    for name in ("proto-max-bulk-len", "client-query-buffer-limit"):
+        config.on_change(name, reactor.limits_changed)
     logger.info(
         "ready after %.3f s: %d keys, %d bytes of log replayed%s",
         clock.monotonic() - started,

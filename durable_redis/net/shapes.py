@@ -34,7 +34,7 @@ class Shapes:
             return
         known = self.by_length.get(len(data), {})
         if data[:HEAD_BYTES] in known:
-            return  # two shapes of one length: the first stays, so that they do not replace each other for ever
+            return  # of two shapes with one length the first stays: they must not replace each other for ever
         header = b"*%d\r\n$%d\r\n%b\r\n$%d\r\n" % (len(argv), len(argv[0]), argv[0], len(argv[1]))
         start = len(header)
         end = start + len(argv[1])

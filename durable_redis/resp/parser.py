@@ -8,8 +8,7 @@ and the link closes.
 As lenient as Redis where that can be seen: the byte after a line's CR and the two after a bulk string are
 skipped unread, and a line with a NUL in it never ends, since Redis looks for line ends with string functions.
 
-Left out: speed.  Whole, ordinary requests can go past this parser to a faster one; ``take_rest`` and
-``command_end`` are the points where the two meet.
+Left out: speed.  Whole, ordinary requests can go past this parser to a faster one.
 """
 
 from __future__ import annotations
@@ -323,21 +322,3 @@ def _end_of(pattern: re.Pattern[bytes], line: bytes, position: int) -> int:
     match = pattern.match(line, position)
     assert match is not None  # the pattern matches nothing, too
     return match.end()
-
-
-def command_end(data: bytes, count: int) -> int:
-    """Offset just behind the first ``count`` commands in ``data``, which must be whole, well formed arrays.
-
-    An empty array counts as a command, as it does for a parser of replies.
-    """
-    find = data.index
-    position = 0
-    for _ in range(count):
-        line_end = find(b"\n", position)
-        elements = int(data[position + 1 : line_end - 1])
-        position = line_end + 1
-        for _ in range(elements):
-            line_end = find(b"\n", position)
-            position = line_end + 3 + int(data[position + 1 : line_end - 1])
-    assert position <= len(data)
-    return position

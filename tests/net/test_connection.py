@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 
@@ -172,3 +173,52 @@ def test_the_rest_of_a_deep_pipeline_is_found(wire: Wire) -> None:
     wire.feed(data[5000:])
     assert wire.replies() == b"+OK\r\n" * 200
     assert len(wire.state()) == 200
+
+
+def test_no_bytes_raise() -> None:
+    """Seeded mutations of pipelines: answers or a protocol error, never an exception."""
+    rng = random.Random(11)
+    pieces = [
+        b"%",
+        b"~",
+        b">",
+        b"|",
+        b"*",
+        b"$",
+        b":",
+        b"+",
+        b"-",
+        b"_",
+        b"#t",
+        b",",
+        b"(",
+        b"=",
+        b"!",
+        b"\r\n",
+    ]
+    pieces += [b"1", b"2", b"9", b"99999999", b"\n", b"GET", b"\0", b"\r\n%1\r\n$1\r\na\r\n$1\r\nb\r\n"]
+    for _ in range(1500):
+        data = bytearray(PIPELINE[: rng.randrange(len(PIPELINE))])
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(data) + 1)
+            data[at : at + rng.randrange(3)] = b"".join(rng.choices(pieces, k=rng.randrange(1, 4)))
+        wire = Wire()
+        wire.feed(bytes(data))
+        for effect in logged(wire):
+            assert effect[0] in (b"SET", b"INCR", b"APPEND", b"MSET", b"SELECT"), bytes(data)
+        wire.close()
+
+
+def test_junk_behind_a_bulk_string_does_not_reach_the_log(wire: Wire) -> None:
+    """Redis does not look at the two bytes behind a bulk string either; a replica would be misled by them."""
+    wire.feed(b"*3\r\n$3\r\nSETxx$1\r\nkyy$1\r\nv\r\n" * 2)
+    assert wire.replies() == b"+OK\r\n" * 2
+    log = wire.whole.engine.log
+    payload = b"".join(f.payload for f in LogReader(log.disk, log.directory, log.log_id, 0).frames())
+    assert payload == command(b"SET", b"k", b"v") * 2
+
+
+def test_a_chunk_that_only_hiredis_understands_is_a_protocol_error(wire: Wire) -> None:
+    wire.feed(command(b"SET", b"a", b"1") + b"*2\r\n$4\r\nINCR_=(5\r\n$1\r\na\r\n" + command(b"PING")[:9])
+    assert b"Protocol error" in wire.replies()
+    assert wire.connection.client.closing

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from durable_redis.errors import ProtocolError
 from durable_redis.resp.encoder import encode_bytes
-from durable_redis.resp.parser import RequestParser, command_end, split_words
+from durable_redis.resp.parser import RequestParser, split_words
 
 MULTIBULK = "ERR Protocol error: invalid multibulk length"
 BULK = "ERR Protocol error: invalid bulk length"
@@ -272,20 +272,6 @@ def test_a_large_argument_in_pieces_is_held_once() -> None:
     assert held_bytes < 1.2 * size
     assert parser.pending_bytes == len(PING)
     assert parser.next_command() == PONG
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=5), max_size=5), st.binary(max_size=9))
-def test_command_end(commands: list[list[bytes]], trailing: bytes) -> None:
-    encoded = [encode_bytes(argv, 2) for argv in commands]
-    data = b"".join(encoded) + trailing
-    for count in range(len(commands) + 1):
-        assert command_end(data, count) == len(b"".join(encoded[:count]))
-
-
-def test_command_end_counts_empty_arrays_as_a_reply_parser_does() -> None:
-    data = b"*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"
-    assert [command_end(data, count) for count in range(4)] == [0, 4, 9, len(data)]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=8)))
