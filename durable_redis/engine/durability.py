@@ -46,6 +46,7 @@ class Durability:
         self._sync_wanted = False
         self._held: deque[tuple[int, Release]] = deque()
         self._last_sync_ms = 0
+        self._now_ms = 0  # when the last batch ended
 
     @property
     def inline(self) -> bool:
@@ -62,6 +63,7 @@ class Durability:
         Raises ``StorageError`` when the log fails; nothing may be sent then.
         """
         log = self.log
+        self._now_ms = now_ms
         if log.pending:
             log.write(now_ms)
         if self.policy != "always" or log.durable == log.written:
@@ -113,10 +115,13 @@ class Durability:
             self._sync_wanted = True
             return
         log = self.log
-        if log.durable == log.written:
+        if log.durable == log.written and not log.pending:
             return
         self._syncing = True
         self._sync_wanted = False
+        if log.pending:
+            # A sync can begin in the middle of a batch; what is noted as being synced must be in the file.
+            log.write(self._now_ms)
         self.unsynced.sync_begins()
         target = log.written
         sync = log.sync_job()

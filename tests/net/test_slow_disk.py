@@ -161,3 +161,24 @@ def test_the_policy_may_change_meanwhile(slow: SlowDisk) -> None:
     assert slow.got(0) == b"+OK\r\n"
     assert slow.got(1) == b"+OK\r\n$1\r\n1\r\n"
     assert not slow.engine.durability.tracking
+
+
+def test_a_sync_that_begins_in_the_middle_of_a_batch(slow: SlowDisk) -> None:
+    """What the batch has changed so far is either in that sync, or its readers wait for the next one."""
+    slow.sync()
+    slow.turn(c0="SET durable 1")
+    slow.turn(c0="SET durable 2")  # wants another sync behind the one that is under way
+    slow.engine.begin_batch()
+    slow.links[1].sendall(encode(("SET", "k", "v")))
+    touched: list[Connection] = []
+    slow.reactor._serve(slow.reactor._epoll.poll(0), touched)
+    job = slow.engine.background.jobs.popleft()
+    assert job.done is not None
+    job.done(job.run())
+    slow.reactor._finish_batch(touched)
+    slow.sync()
+    slow.turn(c2="GET k")
+    assert slow.got(2) == b"" or slow.engine.log.durable == slow.engine.log.written
+    while slow.engine.background.jobs:
+        slow.sync()
+    assert slow.got(1) == b"+OK\r\n"
