@@ -141,6 +141,8 @@ class Maintenance:
         memory = self.engine.keyspace.memory
         unchanged = self._checked_position == self.engine.log.written and not memory.loaded_bytes
         if unchanged and not memory.over_limit():
+            if memory.used_bytes > memory.limit_bytes:
+                self._unpin()
             return
         if self.evicting:
             memory.estimate()
@@ -150,6 +152,14 @@ class Maintenance:
             memory.shrink()
         self._collapse_when_grown()
         self._checked_position = self.engine.log.written
+
+    def _unpin(self) -> None:
+        """Only what waits for a checkpoint passes the limit: let it wait no longer."""
+        engine = self.engine
+        engine.keyspace.memory.estimate()
+        behind = engine.log.written > engine.keyspace.state.position
+        if behind and engine.keyspace.now_ms >= self._retry_ms:
+            self.start_checkpoint()
 
     def _collapse_when_grown(self) -> None:
         """Ask for huge pages each time the data has grown by COLLAPSE_GROWTH_BYTES."""
