@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import struct
 from binascii import crc_hqx
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from google_crc32c import extend, value
@@ -66,20 +65,6 @@ def place_of(key: bytes) -> int:
 def key_record_key(space: int, place: int, key: bytes) -> bytes:
     """The backend key of a key's record."""
     return _KEY_PREFIX.pack(b"K", space, place) + key
-
-
-def record_keys(space: int, keys: Iterable[bytes]) -> list[bytes]:
-    """:func:`key_record_key` of many keys; without a call for each, 0.27 µs instead of 0.31."""
-    pack, digest, mask = _KEY_PREFIX.pack, xxh3_64_intdigest, HASH_MASK
-    return [
-        pack(
-            b"K",
-            space,
-            ((slot_of(key) if 123 in key else crc_hqx(key, 0) & 16383) << HASH_BITS) | (digest(key) & mask),
-        )
-        + key
-        for key in keys
-    ]
 
 
 def key_range(space: int, first_place: int, end_place: int) -> tuple[bytes, bytes]:

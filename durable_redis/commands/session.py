@@ -97,13 +97,7 @@ class Client:
     @property
     def is_local(self) -> bool:
         """Whether the client is on this machine: at a Unix socket or the loopback interface."""
-        if self.is_unix:
-            return True
-        host = self.address.rpartition(":")[0].strip("[]").partition("%")[0]
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return self.is_unix or is_loopback(self.address)
 
     def release(self) -> None:
         """Undo the cycles that this object is part of: the collector will not look for them."""
@@ -111,6 +105,15 @@ class Client:
         self.wait = None
         self.postponed = None
         self.context.client = None  # type: ignore[assignment]
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address as CLIENT LIST shows it (``[::1]:5000``) is of the loopback interface."""
+    host = address.rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _nothing() -> None:

@@ -115,13 +115,13 @@ class Durability:
             self._sync_wanted = True
             return
         log = self.log
-        if log.durable == log.written and not log.pending:
-            return
-        self._syncing = True
-        self._sync_wanted = False
         if log.pending:
             # A sync can begin in the middle of a batch; what is noted as being synced must be in the file.
             log.write(self._now_ms)
+        if log.durable == log.written:
+            return
+        self._syncing = True
+        self._sync_wanted = False
         self.unsynced.sync_begins()
         target = log.written
         sync = log.sync_job()

@@ -323,7 +323,7 @@ class Engine:
         self._effects.append((db, effect))
 
     def _track_effect(self, db: int, effect: Effect) -> None:
-        self._effects.append((db, effect))
+        self._log_effect(db, effect)
         self.unsynced.note(effect)
 
     def flush_effects(self) -> None:

@@ -158,18 +158,17 @@ class FastCommands:
     """
 
     def __init__(self, unsynced: Unsynced) -> None:
-        self._plain: dict[int, dict[str, FastHandler]] = {
-            protocol: {"PING": ping, "GET": make_get(null), "SET": set_, "INCR": incr}
-            for protocol, null in ((2, b"$-1\r\n"), (3, b"_\r\n"))
-        }
-        self._watched = {
-            protocol: {name: watched(handler, unsynced) for name, handler in handlers.items()}
-            for protocol, handlers in self._plain.items()
-        }
+        self._handlers: dict[tuple[int, bool], dict[str, FastHandler]] = {}  # by protocol, and if watched
+        for protocol, null in ((2, b"$-1\r\n"), (3, b"_\r\n")):
+            plain = {"PING": ping, "GET": make_get(null), "SET": set_, "INCR": incr}
+            self._handlers[protocol, False] = plain
+            self._handlers[protocol, True] = {
+                name: watched(handler, unsynced) for name, handler in plain.items()
+            }
         self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
         self.calls: dict[FastHandler, int] = {}
         self._usec: dict[FastHandler, float] = {}
-        for handlers in (*self._plain.values(), *self._watched.values()):
+        for handlers in self._handlers.values():
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
     def allow(self, reads: bool, writes: bool, watch: bool = False) -> None:
@@ -177,10 +176,9 @@ class FastCommands:
 
         With ``watch`` the handlers look at what is not durable yet.
         """
-        allowed = self._watched if watch else self._plain
         for protocol, table in self.tables.items():
             table.clear()
-            for name, handler in allowed[protocol].items():
+            for name, handler in self._handlers[protocol, watch].items():
                 if writes if name in _WRITES else reads:
                     table[name.encode()] = table[name.lower().encode()] = handler
 
@@ -195,7 +193,7 @@ class FastCommands:
     def take_calls(self) -> list[tuple[str, int, float]]:
         """Name, calls since the last time, and their microseconds as estimated from samples."""
         found = []
-        for handlers in (*self._plain.values(), *self._watched.values()):
+        for handlers in self._handlers.values():
             for name, handler in handlers.items():
                 calls = self.calls[handler]
                 if calls:

@@ -11,8 +11,6 @@ While syncs run inside the loop nothing is tracked, and nothing of this costs an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from durable_redis.commands.keys import command_keys
 from durable_redis.commands.table import Command, Flag
 from durable_redis.keyspace.effects import Effect
@@ -89,10 +87,6 @@ class Unsynced:
         """Whether a reply that shows this key must wait."""
         return self._all_written or self._all_syncing or key in self._written or key in self._syncing
 
-    def hides_any(self, keys: Iterable[bytes]) -> bool:
-        """Whether a reply that shows these keys must wait."""
-        return any(map(self.hides, keys))
-
     @property
     def hides_something(self) -> bool:
         """Whether there is anything that is not durable."""
@@ -105,6 +99,5 @@ class Unsynced:
         if command.flags & Flag.WRITE:
             self.shown = True
         elif command.flags & _SHOWS_DATA or command.keys:
-            found = command_keys(command, argv)
-            keys = [argv[position] for position, _ in found]
-            self.shown = self.hides_any(keys) if keys else self.hides_something
+            keys = [argv[position] for position, _ in command_keys(command, argv)]
+            self.shown = any(map(self.hides, keys)) if keys else self.hides_something

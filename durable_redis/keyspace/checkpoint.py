@@ -26,7 +26,6 @@ from storage.records import (
     expiry_key,
     key_record_key,
     place_of,
-    record_keys,
 )
 
 if TYPE_CHECKING:
@@ -71,19 +70,13 @@ class Checkpoint:
                 self.batch.delete(expiry_key(expires_ms, space, place_of(key), key))
             if count % KEYS_PER_STEP == 0:
                 yield
-        put = self.batch.put
-        done = self._done
         for space, shard in self._parts:
             frozen = shard.frozen
-            order = sorted(zip(record_keys(space, frozen), frozen, strict=True))
+            order = sorted([(key_record_key(space, place_of(key), key), key) for key in frozen])
             yield
             for count, (record_key, key) in enumerate(order):
-                if not done or (space, key) not in done:
-                    value = frozen[key]
-                    if type(value) is bytes:
-                        put(record_key, encode_string_record(record_key, value))
-                    else:
-                        self._encode(space, record_key, key, value)
+                if not self._done or (space, key) not in self._done:
+                    self._encode(space, record_key, key, frozen[key])
                 if count % KEYS_PER_STEP == 0:
                     yield
             shard.frozen_encoded = True

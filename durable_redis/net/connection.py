@@ -37,7 +37,7 @@ def _is_suspect(data: bytes) -> bool:
     """Whether a chunk may hold what hiredis takes without a word: inline commands, huge arrays, simple
     strings, maps, sets, pushes and the like.
 
-    It may be wrong about an innocent chunk, never about a guilty one.  0.1 us and a few ns for each command
+    It may be wrong about an innocent chunk, never about a guilty one.  0.1 µs and a few ns for each command
     more, since the searches for one byte run at the speed of memory.
     """
     if data[0] != 42:
@@ -157,7 +157,7 @@ class Connection:
             self._log(db, writes)
         if not whole:
             self._leave_hot_path(data, count)
-        elif run == count == 1 and fast.get(words[0]) is not None:
+        elif run == count == 1:
             reactor.shapes.learn(data, words)
 
     def _receive_shaped(self, data: bytes, client: Client, reactor: Reactor, shape: Shape) -> bool:
@@ -290,7 +290,7 @@ class Connection:
         self.backlog.append(memoryview(data)[sent:])
         self.backlog_bytes += len(data) - sent
         self.client.output_bytes = self.backlog_bytes
-        self.reactor.watch_output(self)
+        self.reactor.watch(self)
 
     def send_backlog(self) -> None:
         """The socket can take more."""
@@ -310,7 +310,7 @@ class Connection:
             return
         self.client.output_bytes = self.backlog_bytes
         if not backlog:
-            self.reactor.unwatch_output(self)
+            self.reactor.watch(self)
             if self.client.closing:
                 self.close_if_done()
 
@@ -318,7 +318,8 @@ class Connection:
         """The peer sends no more; replies that are under way still reach it if it reads on."""
         self.client.closing = True
         if self.out or self.held or self.backlog:
-            self.reactor.ignore_input(self)
+            self.reading = False
+            self.reactor.watch(self)
         else:
             self.close()
 

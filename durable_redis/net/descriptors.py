@@ -30,16 +30,16 @@ def descriptors_needed(clients: int) -> int:
 def raise_limit(clients: int) -> int:
     """Have the system allow ``clients`` connections; how many it does allow, maybe fewer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return clients
     ceiling = LIMIT_MAX if hard == resource.RLIM_INFINITY else hard
     wanted = min(descriptors_needed(clients), ceiling)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if soft < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
         except (OSError, ValueError):
             pass
-    if soft == resource.RLIM_INFINITY:
-        return clients
     return min(clients, clients_possible(soft))
 
 

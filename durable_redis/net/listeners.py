@@ -6,11 +6,11 @@ And who is refused at the door.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Iterator
 
+from durable_redis.commands.session import is_loopback
 from durable_redis.config.config import Config
 from durable_redis.engine.engine import Engine
 from durable_redis.errors import UsageError
@@ -59,10 +59,9 @@ class Listener:
         config = engine.config
         if connections >= config.get_int("maxclients"):
             return MAX_CLIENTS
-        if not self.is_unix and config.get_bool("protected-mode") and not config.get_str("requirepass"):
-            host = address.rsplit(":", 1)[0].strip("[]")
-            if not _is_loopback(host):
-                return PROTECTED
+        protected = config.get_bool("protected-mode") and not config.get_str("requirepass")
+        if protected and not self.is_unix and not is_loopback(address):
+            return PROTECTED
         return b""
 
     def close(self) -> None:
@@ -182,10 +181,3 @@ def _keep_alive(sock: socket.socket, seconds: int) -> None:
 def _shown(name: tuple[object, ...]) -> str:
     host = str(name[0])
     return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

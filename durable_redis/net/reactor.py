@@ -9,11 +9,13 @@ batches.  Background work gets slices between turns.
 from __future__ import annotations
 
 import select
+import socket
 import time
 
 import hiredis
 import trio
 
+from durable_redis.commands.session import Client
 from durable_redis.engine.engine import Engine
 from durable_redis.net.connection import PROBE, Connection
 from durable_redis.net.listeners import Listener, open_tcp_listeners
@@ -206,7 +208,7 @@ class Reactor:
             out = connection.client.out
             data = b"".join(out)
             self.engine.statistics.output_bytes += len(data)
-            group.append((connection, data, connection.client.closing))
+            group.append((connection, data))
             out.clear()
             connection.held += 1
         self._shown.clear()
@@ -214,11 +216,11 @@ class Reactor:
             return
 
         def release() -> None:
-            for connection, data, closing in group:
+            for connection, data in group:
                 connection.held -= 1
                 if data:
                     connection.deliver(data)
-                elif closing:
+                elif connection.client.closing:
                     connection.close_if_done()
 
         self.engine.durability.hold(release)
@@ -331,11 +333,15 @@ class Reactor:
                 continue
             client = engine.connect(address, local, sock.fileno())
             client.is_unix = listener.is_unix
-            connection = Connection(self, sock, client)
-            client.kill = connection.close
-            self.connections[connection.fd] = connection
-            self._by_client[client.id] = connection
-            self._epoll.register(connection.fd, select.EPOLLIN)
+            self.serve(sock, client)
+
+    def serve(self, sock: socket.socket, client: Client) -> None:
+        """Serve an accepted client over its socket, which does not block."""
+        connection = Connection(self, sock, client)
+        client.kill = connection.close
+        self.connections[connection.fd] = connection
+        self._by_client[client.id] = connection
+        self._epoll.register(connection.fd, select.EPOLLIN)
 
     def forget(self, connection: Connection) -> None:
         """A connection is closing."""
@@ -346,19 +352,20 @@ class Reactor:
 
     def make_parser(self) -> RequestParser:
         """A strict parser with the limits of the moment."""
+        parser = RequestParser()
+        self._set_limits(parser)
+        return parser
+
+    def _set_limits(self, parser: RequestParser) -> None:
         config = self.engine.config
-        return RequestParser(
-            bulk_bytes_max=config.get_int("proto-max-bulk-len"),
-            query_buffer_max=config.get_int("client-query-buffer-limit"),
-        )
+        parser.bulk_bytes_max = config.get_int("proto-max-bulk-len")
+        parser.query_buffer_max = config.get_int("client-query-buffer-limit")
 
     def limits_changed(self, *_: object) -> None:
         """Parsers that are in use take the new limits too."""
-        config = self.engine.config
         for connection in self.connections.values():
             if connection.parser is not None:
-                connection.parser.bulk_bytes_max = config.get_int("proto-max-bulk-len")
-                connection.parser.query_buffer_max = config.get_int("client-query-buffer-limit")
+                self._set_limits(connection.parser)
 
     def rest_offset(self, data: bytes, count: int) -> int:
         """Where the rest begins behind the first ``count`` commands of a chunk; -1 if it is not easy to say.
@@ -377,33 +384,28 @@ class Reactor:
                 return at + 2
         return -1
 
-    def watch_output(self, connection: Connection) -> None:
-        """Wake up when the socket can take more."""
-        events = select.EPOLLOUT | (select.EPOLLIN if connection.reading else 0)
+    def watch(self, connection: Connection) -> None:
+        """Wake up for what the connection waits for: input if it reads, room for its backlog, or its end.
+
+        The end of a closing one is known, and would be reported without end.
+        """
+        events = select.EPOLLIN if connection.reading else 0
+        if connection.backlog:
+            events |= select.EPOLLOUT
+        if not connection.reading and not connection.client.closing:
+            events |= select.EPOLLRDHUP
         self._epoll.modify(connection.fd, events)
-
-    def unwatch_output(self, connection: Connection) -> None:
-        """The backlog is empty."""
-        ended = connection.client.closing  # its end is known, and would be reported without end
-        idle = 0 if ended else select.EPOLLRDHUP
-        self._epoll.modify(connection.fd, select.EPOLLIN if connection.reading else idle)
-
-    def ignore_input(self, connection: Connection) -> None:
-        """Its input has ended; what is left to be sent still goes out."""
-        connection.reading = False
-        self._epoll.modify(connection.fd, select.EPOLLOUT if connection.backlog else 0)
 
     def _stop_reading(self, connection: Connection) -> None:
         """A blocked client's input waits in the socket; only its end is noticed."""
         if connection.reading and not connection.closed:
             connection.reading = False
-            events = select.EPOLLRDHUP | (select.EPOLLOUT if connection.backlog else 0)
-            self._epoll.modify(connection.fd, events)
+            self.watch(connection)
 
     def _start_reading(self, connection: Connection) -> None:
         if not connection.reading:
             connection.reading = True
-            self._epoll.modify(connection.fd, select.EPOLLIN | (select.EPOLLOUT if connection.backlog else 0))
+            self.watch(connection)
 
     def _check_limits(self, now_ms: int) -> None:
         """Idle clients and output buffers, ten times a second."""

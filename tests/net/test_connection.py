@@ -178,24 +178,7 @@ def test_the_rest_of_a_deep_pipeline_is_found(wire: Wire) -> None:
 def test_no_bytes_raise() -> None:
     """Seeded mutations of pipelines: answers or a protocol error, never an exception."""
     rng = random.Random(11)
-    pieces = [
-        b"%",
-        b"~",
-        b">",
-        b"|",
-        b"*",
-        b"$",
-        b":",
-        b"+",
-        b"-",
-        b"_",
-        b"#t",
-        b",",
-        b"(",
-        b"=",
-        b"!",
-        b"\r\n",
-    ]
+    pieces = [*b"% ~ > | * $ : + - _ #t , ( = !".split(), b"\r\n"]
     pieces += [b"1", b"2", b"9", b"99999999", b"\n", b"GET", b"\0", b"\r\n%1\r\n$1\r\na\r\n$1\r\nb\r\n"]
     for _ in range(1500):
         data = bytearray(PIPELINE[: rng.randrange(len(PIPELINE))])
