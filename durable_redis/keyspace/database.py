@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_redis.keyspace.memory import LARGE_VALUE_BYTES
+from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES
 from durable_redis.keyspace.shard import Shard, make_shards, shard_number
 from durable_redis.objects.codec import decode_value
 from durable_redis.objects.entry import Entry, Value
@@ -90,8 +90,7 @@ class Database:
         if raw is None:
             return None
         self.keyspace.memory.loaded(len(raw))
-        if len(raw) > LARGE_VALUE_BYTES:
-            self.keyspace.memory.large(self.space, key)
+        self.grown(key, len(raw), 0)
         kind, expires_ms, body = decode_record(record_key, raw)
         return decode_value(kind, expires_ms, body)
 
@@ -107,11 +106,14 @@ class Database:
             self._leave(key, old)  # type: ignore[arg-type]
         shard.young[key] = shard.dirty[key] = value
         if type(value) is bytes:
-            if len(value) > LARGE_VALUE_BYTES:
-                self.keyspace.memory.large(self.space, key)
-        elif value.expires_ms:  # type: ignore[union-attr]
-            self.expires += 1
-            self.keyspace.expiry.add(value.expires_ms, self.space, key)  # type: ignore[union-attr]
+            size = len(value)
+        else:
+            assert isinstance(value, Entry)
+            size = len(value.data) if type(value) is String else 0
+            if value.expires_ms:
+                self.expires += 1
+                self.keyspace.expiry.add(value.expires_ms, self.space, key)
+        self.grown(key, size, 0)
 
     def delete(self, key: bytes) -> bool:
         """Remove the key; False if there was none."""
@@ -170,9 +172,15 @@ class Database:
             self.settle(key)
         assert isinstance(value, Entry)
         shard.young[key] = shard.dirty[key] = value
-        if type(value) is String and len(value.data) > LARGE_VALUE_BYTES:
-            self.keyspace.memory.large(self.space, key)
         return value
+
+    def grown(self, key: bytes, size: int, added: int) -> None:
+        """Let the memory budget know that a value takes ``size`` bytes now, ``added`` of them new.
+
+        What a command writes is seen in the log's growth; only what is more than that counts as new.
+        """
+        if size + len(key) > LARGE_ENTRY_BYTES:
+            self.keyspace.memory.large(self.space, key, added)
 
     def note_encoding(self, key: bytes, encoding: str) -> None:
         """Let OBJECT ENCODING of an existing string answer what Redis's way of making it leads to.

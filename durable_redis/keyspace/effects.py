@@ -48,6 +48,7 @@ def append(keyspace: Keyspace, db: Database, effect: Effect) -> int:
         return len(effect[2])
     data = _buffer(db, effect[1])
     data += effect[2]
+    db.grown(effect[1], len(data), 0)
     return len(data)
 
 
@@ -57,8 +58,7 @@ def set_range(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     if db.find(key) is None:
         db.put(key, String(bytearray()))
     data = _buffer(db, key)
-    if len(data) < offset:
-        data.extend(bytes(offset - len(data)))
+    _lengthen(db, key, data, offset + len(value))
     data[offset : offset + len(value)] = value
     return len(data)
 
@@ -69,8 +69,7 @@ def set_bit(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     if db.find(key) is None:
         db.put(key, String(bytearray()))
     data = _buffer(db, key)
-    if len(data) <= at:
-        data.extend(bytes(at + 1 - len(data)))
+    _lengthen(db, key, data, at + 1)
     mask = 0x80 >> bit
     before = 1 if data[at] & mask else 0
     data[at] = data[at] | mask if effect[3] == b"1" else data[at] & ~mask
@@ -83,6 +82,14 @@ def _buffer(db: Database, key: bytes) -> bytearray:
     assert isinstance(entry, String)
     assert isinstance(entry.data, bytearray)
     return entry.data
+
+
+def _lengthen(db: Database, key: bytes, data: bytearray, size: int) -> None:
+    """Fill up with zero bytes to at least ``size`` bytes."""
+    missing = size - len(data)
+    if missing > 0:
+        data.extend(bytes(missing))
+        db.grown(key, size, missing)
 
 
 def _add(db: Database, key: bytes, delta: int) -> int:
@@ -153,7 +160,10 @@ def copy(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     """``COPY source target DB n REPLACE``."""
     value = db.find(effect[1])
     assert value is not None
-    keyspace.database(int(effect[4])).put(effect[2], _copied(value))
+    target = keyspace.database(int(effect[4]))
+    target.put(effect[2], _copied(value))
+    size = len(string_data(value))
+    target.grown(effect[2], size, size)
 
 
 def _moved(value: bytes | Entry) -> bytes | Entry:

@@ -16,7 +16,7 @@ from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import EFFECTS, Effect
 from durable_redis.keyspace.expiry import ExpiryIndex
-from durable_redis.keyspace.memory import MemoryBudget
+from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget
 from durable_redis.keyspace.shard import Shard
 from durable_redis.objects.entry import expires_of
 from storage.backends.base import Backend, WriteBatch
@@ -128,7 +128,11 @@ class Keyspace:
                 _, key, value = effect
                 shard = current.by_crc[crc_hqx(key, 0) >> 4]
                 young = shard.young
-                if type(young.get(key, b"")) is bytes and not shard.old:
+                if (
+                    type(young.get(key, b"")) is bytes
+                    and not shard.old
+                    and len(key) + len(value) < LARGE_ENTRY_BYTES
+                ):
                     young[key] = shard.dirty[key] = value
                     continue
             function = EFFECTS.get(name) or EFFECTS.get(name.upper())

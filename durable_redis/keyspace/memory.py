@@ -1,6 +1,6 @@
 """The budget of the cache: how much memory the data takes, and giving it back.
 
-Nothing is counted per command.  Entries are counted by the shard, their mean size is sampled, values above
+Nothing is counted per command.  Entries are counted by the shard, their mean size is sampled, entries above
 64 KiB are known one by one.  When the estimate passes the limit, shards are rotated in turn: what was not
 used since the shard's last rotation leaves memory (never the data).  With an eviction policy the limit is
 for the data instead, and keys are deleted.
@@ -14,7 +14,7 @@ from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from durable_redis.keyspace.scan import walk
-from durable_redis.keyspace.shard import SHARD_COUNT, Shard
+from durable_redis.keyspace.shard import SHARD_COUNT, Shard, shard_number
 from durable_redis.objects.entry import Value
 from durable_redis.objects.string import String
 from storage.records import PLACE_END
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from durable_redis.keyspace.database import Database
     from durable_redis.keyspace.keyspace import Keyspace
 
-LARGE_VALUE_BYTES = 1 << 16
+LARGE_ENTRY_BYTES = 1 << 16  # key and value; what comes through the hot path is smaller
 ENTRY_OVERHEAD_BYTES = 104  # a dict slot at the usual load, measured
 SAMPLED_SHARDS = 8
 SAMPLED_ENTRIES = 64
@@ -37,6 +37,11 @@ def value_bytes(value: Value | None) -> int:
     if type(value) is String:
         return getsizeof(value) + getsizeof(value.data)
     return getsizeof(value)
+
+
+def entry_bytes(key: bytes, value: Value | None) -> int:
+    """Memory that a cached key and its value take, its place in the dict aside."""
+    return getsizeof(key) + value_bytes(value)
 
 
 class MemoryBudget:
@@ -54,7 +59,7 @@ class MemoryBudget:
         self.pinned_bytes = 0  # what is kept for the next checkpoint, values not counted
         self.counts_cold = False  # an eviction policy: the limit is for all data, loaded or not
         self._loaded = 0
-        self._large: set[tuple[int, bytes]] = set()
+        self._large: dict[tuple[int, int], set[bytes]] = {}  # keys by space and shard
         self._hand = 0
         self._prepared = False
 
@@ -62,10 +67,10 @@ class MemoryBudget:
         """Note that ``size`` bytes came into memory outside the hot path."""
         self._loaded += size
 
-    def large(self, space: int, key: bytes) -> None:
-        """Note a value above LARGE_VALUE_BYTES: it is counted by itself."""
-        self._large.add((space, key))
-        self._loaded += LARGE_VALUE_BYTES
+    def large(self, space: int, key: bytes, added: int) -> None:
+        """Note an entry above LARGE_ENTRY_BYTES, to be counted by itself; ``added`` bytes of it are new."""
+        self._large.setdefault((space, shard_number(key)), set()).add(key)
+        self._loaded += added
 
     @property
     def loaded_bytes(self) -> int:
@@ -85,8 +90,9 @@ class MemoryBudget:
             total = sum(keyspace.counts(index)[0] for index in range(keyspace.database_count))
             entries = max(entries, total)
         self._loaded = 0
-        self.pinned_bytes = pinned * ENTRY_OVERHEAD_BYTES
-        self.used_bytes = int(entries * self._mean) + self.pinned_bytes + self._large_bytes()
+        cached_large, pinned_large = self._large_bytes()
+        self.pinned_bytes = pinned * ENTRY_OVERHEAD_BYTES + pinned_large
+        self.used_bytes = int(entries * self._mean) + cached_large + self.pinned_bytes
         self.peak_bytes = max(self.peak_bytes, self.used_bytes)
         return self.used_bytes
 
@@ -95,25 +101,44 @@ class MemoryBudget:
         for _ in range(SAMPLED_SHARDS):
             shard = db.shards[self._rng.randrange(SHARD_COUNT)]
             for key, value in islice(chain(shard.young.items(), shard.old.items()), SAMPLED_ENTRIES):
-                size = value_bytes(value)
-                if size <= LARGE_VALUE_BYTES:
-                    total += size + getsizeof(key) + ENTRY_OVERHEAD_BYTES
+                size = entry_bytes(key, value)
+                if size <= LARGE_ENTRY_BYTES:
+                    total += size + ENTRY_OVERHEAD_BYTES
                     count += 1
         if count:
             weight = min(0.3, count / 256) if self._sampled else 1.0
             self._sampled = True
             self._mean += (total / count - self._mean) * weight
 
-    def _large_bytes(self) -> int:
-        total = 0
-        for space, key in list(self._large):
+    def _large_bytes(self) -> tuple[int, int]:
+        """Bytes of the large entries in the cache, and of those only kept for the next checkpoint."""
+        cached = pinned = 0
+        for part, keys in list(self._large.items()):
+            space, number = part
             db = self.keyspace.database_of_space(space)
-            value = db.peek_cached(key) if db is not None else None
-            if value is None:
-                self._large.discard((space, key))
-            else:
-                total += value_bytes(value)
-        return total
+            if db is None:
+                del self._large[part]
+                continue
+            shard = db.shards[number]
+            for key in list(keys):
+                value = db.peek_cached(key)
+                if value is not None:
+                    cached += entry_bytes(key, value)
+                    continue
+                value = shard.dirty.get(key) or shard.frozen.get(key)
+                if value is not None:
+                    pinned += entry_bytes(key, value)
+                else:
+                    keys.discard(key)
+            if not keys:
+                del self._large[part]
+        return cached, pinned
+
+    def _large_in(self, db: Database, number: int) -> int:
+        """Bytes of the large entries that leave memory with the old generation of a shard."""
+        shard = db.shards[number]
+        keys = self._large.get((db.space, number), ())
+        return sum(entry_bytes(key, shard.old[key]) for key in keys if key in shard.old)
 
     # -- giving memory back ----------------------------------------------------------------------------------
 
@@ -129,13 +154,13 @@ class MemoryBudget:
         dropped_before = self.dropped
         for _ in range(2 * SHARD_COUNT * len(databases)):
             self._hand += 1
-            number, which = divmod(self._hand, len(databases))
-            db = databases[which]
-            shard = db.shards[number % SHARD_COUNT]
+            turn, which = divmod(self._hand, len(databases))
+            db, number = databases[which], turn % SHARD_COUNT
+            shard = db.shards[number]
             if shard.old:
                 db.complete = False
                 self.dropped += len(shard.old)
-                surplus -= len(shard.old) * self._mean
+                surplus -= len(shard.old) * self._mean + self._large_in(db, number)
             shard.old = shard.young
             shard.young = {}
             if surplus <= 0 or self.dropped - dropped_before >= DROPS_MAX:
@@ -172,7 +197,8 @@ class MemoryBudget:
         return False
 
     def _evict(self, db: Database, key: bytes) -> None:
-        self.used_bytes -= int(self._mean)
+        size = entry_bytes(key, db.peek_cached(key))
+        self.used_bytes -= size if size > LARGE_ENTRY_BYTES else int(self._mean)
         self.keyspace.evict(db, key)
 
     def _evict_unused(self, databases: list[Database], volatile: bool) -> bool:

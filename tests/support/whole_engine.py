@@ -86,10 +86,14 @@ class WholeEngine:
         self.clock = StillClock()
         self.backend = MemoryBackend()
         self.config = Options(options or {})
-        disk = SimDisk()
+        self.protocol = protocol
+        self._disk = SimDisk()
+        self._open(created=True)
+
+    def _open(self, created: bool) -> None:
         storage_options = StorageOptions("dir", "memory", 16, 1 << 20, 0, 0)
         keyspace, log, replayed, cut_bytes = recover(
-            disk, "dir/wal", self.backend, LOG_ID, storage_options, START_MS, True
+            self._disk, "dir/wal", self.backend, LOG_ID, storage_options, START_MS, created
         )
         storage = OpenStorage(
             cast(DirectoryLock, None),
@@ -102,7 +106,7 @@ class WholeEngine:
         )
         self.engine = Engine(cast(Config, self.config), storage, build_commands(), cast(Clock, self.clock))
         self.client = self.engine.connect("127.0.0.1:1000", "127.0.0.1:6379", 9)
-        self.client.protocol = protocol
+        self.client.protocol = self.protocol
         self.client.authenticated = True
 
     def call(self, *words: bytes | str | int) -> Any:
@@ -150,9 +154,17 @@ class WholeEngine:
 
         self.backend.fault = fault
 
-    def make_cold(self) -> None:
-        """Bring everything to the backend and drop the cache."""
+    def restart(self) -> None:
+        """Leave the engine as kill -9 does and open its files with another one."""
+        self._open(created=False)
+
+    def checkpoint(self) -> None:
+        """Bring everything to the backend."""
         self.call("SAVE")
         self.work()
         self.take_reply()
+
+    def make_cold(self) -> None:
+        """Bring everything to the backend and drop the cache."""
+        self.checkpoint()
         self.engine.keyspace.drop_clean()
