@@ -7,11 +7,13 @@ table takes a 32nd of Redis's memory; Redis's limit on it, four bytes a cell, is
 work.
 
 Of several longest subsequences the one found is Redis's: where both steps back are as good, the second
-string's is taken.
+string's is taken.  There is a row for each byte of the shorter string, so that a long one beside a short one
+is work for C.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,46 +102,72 @@ def _parse_options(argv: list[bytes]) -> _Options:
 
 def lcs_length(first: bytes, second: bytes) -> int:
     """The length of the longest common subsequence; len(first) · len(second) / 64 steps inside C."""
-    if len(first) > len(second):
-        first, second = second, first
-    row = 0
-    masks = _positions(first, second)
-    for byte in first:
-        row = _next_row(row, masks[byte])
-    return row.bit_count()
+    last = 0
+    for row in _rows(*sorted((first, second), key=len)):
+        last = row
+    return last.bit_count()
 
 
 def lcs_matches(first: bytes, second: bytes) -> list[Match]:
     """The stretches that make up the longest common subsequence, the last one first.
 
-    Memory: one bit for each pair of bytes.
+    Memory: one bit for each pair of bytes.  There is a row for each byte of the shorter string.
     """
-    masks = _positions(first, second)
-    width = (len(second) + 7) // 8
-    rows = bytearray()
-    row = 0
-    for byte in first:
-        row = _next_row(row, masks[byte])
-        rows += row.to_bytes(width, "little")
-
     matches: list[Match] = []
+    pairs = _pairs_by_first(first, second) if len(first) <= len(second) else _pairs_by_second(first, second)
+    for i, j in pairs:
+        last = matches[-1] if matches else None
+        if last is not None and last.first == i + 1 and last.second == j + 1:
+            last.first, last.second, last.length = i, j, last.length + 1
+        else:
+            matches.append(Match(i, j, 1))
+    return matches
+
+
+def _pairs_by_first(first: bytes, second: bytes) -> Iterator[tuple[int, int]]:
+    """The way back through rows of the first string: the pairs of places that match, the last one first."""
+    rows = list(_rows(first, second))
     i, j = len(first), len(second)
     while i and j:
         i -= 1
         # Back along the row: to the pair that matches or to the step in length, whichever comes first.
-        stop = int.from_bytes(rows[i * width : (i + 1) * width], "little") & ((1 << j) - 1)
-        step = stop.bit_length()
+        step = _up_to(rows[i], j).bit_length()
         pair = second.rfind(first[i : i + 1], step and step - 1, j) + 1
         if pair:
             j = pair - 1
-            last = matches[-1] if matches else None
-            if last is not None and last.first == i + 1 and last.second == j + 1:
-                last.first, last.second, last.length = i, j, last.length + 1
-            else:
-                matches.append(Match(i, j, 1))
+            yield i, j
         else:
             j = step
-    return matches
+
+
+def _pairs_by_second(first: bytes, second: bytes) -> Iterator[tuple[int, int]]:
+    """The same through rows of the second string, whose step back is taken where both are as good.
+
+    Where the row before is as long, that is a step to it; where it is shorter, this row has a pair that makes
+    the difference, and every place up to there is passed.
+    """
+    rows = [0, *_rows(second, first)]
+    i, j = len(first), len(second)
+    while i and j:
+        place = first.rfind(second[j - 1 : j], 0, i)
+        if place == i - 1 or _up_to(rows[j], i).bit_count() > _up_to(rows[j - 1], i).bit_count():
+            i = place
+            yield i, j - 1
+        j -= 1
+
+
+def _up_to(row: int, end: int) -> int:
+    """The bits of a row that belong to the first ``end`` places."""
+    return row & ((1 << end) - 1)
+
+
+def _rows(down: bytes, along: bytes) -> Iterator[int]:
+    """The table, row by row: one for each byte of ``down``, a bit for each byte of ``along``."""
+    row = 0
+    masks = _positions(down, along)
+    for byte in down:
+        row = _next_row(row, masks[byte])
+        yield row
 
 
 def _next_row(row: int, mask: int) -> int:
