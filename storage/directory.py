@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.disk import Disk, read_file, write_atomically
@@ -56,11 +57,14 @@ class DirectoryLock:
         os.close(self._fd)
 
 
-def open_directory(disk: Disk, path: str, backend: str, time_ms: int) -> tuple[Identity, bool]:
+def open_directory(
+    disk: Disk, path: str, backend: str, time_ms: int, foreign: Sequence[str] = ()
+) -> tuple[Identity, bool]:
     """The identity of the directory and whether it was made just now.
 
-    Raises :class:`FormatError` if the directory is of another format, was made for another backend, or holds
-    a log but no identity.
+    ``foreign`` names files of other servers: beside them no directory is made, lest somebody takes the empty
+    server for the one that holds that data.  Raises :class:`FormatError` if there is one, if the directory is
+    of another format, was made for another backend, or holds a log but no identity.
     """
     if disk.exists(f"{path}/{IDENTITY}"):
         identity = _read_identity(disk, path)
@@ -70,11 +74,18 @@ def open_directory(disk: Disk, path: str, backend: str, time_ms: int) -> tuple[I
                 f"start with --backend {identity.backend}, or use another directory",
             )
         return identity, False
-    foreign = sorted(name for name in disk.listdir(path) if name in ("wal", "leveldb", "lmdb"))
-    if any(disk.listdir(f"{path}/{name}") for name in foreign):
+    present = set(disk.listdir(path))
+    ours = sorted(present & {"wal", "leveldb", "lmdb"})
+    if any(disk.listdir(f"{path}/{name}") for name in ours):
         raise FormatError(
-            f"data directory {path} holds {', '.join(foreign)} but no {IDENTITY} file",
+            f"data directory {path} holds {', '.join(ours)} but no {IDENTITY} file",
             "restore the file or use an empty directory; nothing has been changed",
+        )
+    theirs = [name for name in foreign if name in present]
+    if theirs:
+        raise FormatError(
+            f"data directory {path} holds data of another server: {', '.join(theirs)}",
+            "use another directory, see option 'dir'; those files have not been touched",
         )
     identity = Identity(secrets.token_hex(20), backend, time_ms)
     return identity, True

@@ -16,6 +16,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.info_sections import human_bytes, memory_figures
 from durable_redis.commands.table import LOADING, READONLY, STALE, command, container, key_spec
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error
+from durable_redis.heap import give_back
 from durable_redis.keyspace.memory import ENTRY_OVERHEAD_BYTES, value_bytes
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import OK, Reply, Verbatim
@@ -96,7 +97,7 @@ def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
     if ratio > FRAGMENTED_RATIO:
         found.append(
             f"The process occupies {ratio:.2f} times what is in use: after much data has left memory, "
-            "part of it is not given back to the system until the server restarts."
+            "part of it stays with the process; MEMORY PURGE gives back what it can."
         )
     if limit and figures["data"] > limit:
         found.append(
@@ -111,8 +112,9 @@ def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
 
 @command("MEMORY|PURGE", arity=2, tips=("request_policy:all_shards", "response_policy:all_succeeded"))
 def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
-    """Free what only reference cycles keep alive; the system decides what it takes back."""
+    """Free what only reference cycles keep alive, and return free pages to the system."""
     gc.collect()
+    give_back()
     return OK
 
 

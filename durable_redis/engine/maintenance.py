@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from durable_redis.engine.background import BACKEND_LANE, FILES_LANE, LOG_LANE, Job, Task
 from durable_redis.engine.huge_pages import HugePages
+from durable_redis.heap import give_back
 from durable_redis.keyspace.checkpoint import guarded
 from storage.errors import StorageError
 
@@ -223,6 +224,7 @@ class Maintenance:
     def _bury_task(self) -> Task:
         while self.engine.keyspace.bury():
             yield None
+        yield Job(FILES_LANE, give_back)
 
     def _sweep_task(self) -> Task:
         """Delete a portion of what FLUSH left in the backend."""

@@ -31,6 +31,7 @@ class StorageOptions:
     segment_bytes: int
     memory_bytes: int
     backend_cache_bytes: int
+    foreign_files: tuple[str, ...] = ()  # another server's: a directory that holds one is not ours to make
 
 
 @dataclass(slots=True)
@@ -53,7 +54,9 @@ def open_storage(disk: Disk, options: StorageOptions, time_ms: int) -> OpenStora
     """Open or make the data directory and bring the keyspace to the end of the log."""
     lock = DirectoryLock(options.directory)
     try:
-        identity, created = open_directory(disk, options.directory, options.backend, time_ms)
+        identity, created = open_directory(
+            disk, options.directory, options.backend, time_ms, options.foreign_files
+        )
         wal = f"{options.directory}/wal"
         disk.mkdir(wal)
         backend = open_backend(

@@ -23,6 +23,7 @@ from durable_redis.config.config import Config
 from durable_redis.engine.engine import Engine
 from durable_redis.engine.maintenance import machine_memory_bytes
 from durable_redis.engine.recovery import StorageOptions, open_storage
+from durable_redis.heap import hold_thresholds
 from durable_redis.net.descriptors import check_clients, fit_clients
 from durable_redis.net.listeners import open_listeners
 from durable_redis.net.reactor import Reactor
@@ -30,6 +31,8 @@ from storage.disk import RealDisk
 from storage.errors import StorageError
 
 logger = logging.getLogger("durable_redis")
+
+FILES_OF_REDIS = ("dbfilename", "appenddirname", "appendfilename")  # the options that name them
 
 
 def serve(config: Config, clock: Clock) -> int:
@@ -57,6 +60,7 @@ async def _serve(config: Config, clock: Clock) -> int:
 
 def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
     """Listen, open the data, be ready.  Raises ``UsageError`` or ``StorageError`` with nothing left open."""
+    hold_thresholds()
     warning = fit_clients(config)
     if warning:
         logger.warning("%s", warning)
@@ -130,4 +134,5 @@ def storage_options(config: Config) -> StorageOptions:
         segment_bytes=config.get_int("wal-segment-size"),
         memory_bytes=config.get_int("maxmemory") or machine_memory_bytes(),
         backend_cache_bytes=config.get_int("backend-cache"),
+        foreign_files=tuple(filter(None, map(config.get_str, FILES_OF_REDIS))),
     )

@@ -30,7 +30,7 @@ LAYERS = (
     ("objects",),
     ("storage",),
 )
-LEAVES = frozenset({"resp", "errors", "config", "clock", "glob", "__init__"})
+LEAVES = frozenset({"resp", "errors", "config", "clock", "glob", "heap", "__init__"})
 HOME_OF = {
     "trio": ("durable_redis/net/",),
     "plyvel": ("storage/backends/",),

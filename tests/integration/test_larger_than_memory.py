@@ -153,3 +153,29 @@ def test_ten_times_the_cache(backend: str, start_server: StartServer) -> None:
         most = max(most, run_steps(client, model, server))
     print(f"{backend}: {most >> 20} MB at most, {baseline >> 20} MB at the start")  # pytest -rP shows it
     assert most <= limit, f"{most >> 20} MB of memory, {baseline >> 20} MB at the start"
+
+
+@pytest.mark.parametrize("value_bytes", [100, 2000, 1 << 20])
+def test_memory_goes_back_to_the_system(value_bytes: int, start_server: StartServer) -> None:
+    """After FLUSHALL the process is about as small as it was, not as large as it ever has been."""
+    server = start_server(appendfsync="no", backend_cache="8mb")
+    before = anonymous_bytes(server)
+    count = min(200_000, (100 << 20) // value_bytes)
+    part = max(1, (1 << 20) // value_bytes)
+    with server.client(timeout_s=60) as client:
+        for start in range(0, count, part):
+            client.pipeline(
+                [["SET", b"key:%d" % number, bytes(value_bytes)] for number in range(start, start + part)]
+            )
+        assert client.call("SAVE") == b"OK"
+        full = anonymous_bytes(server)
+        assert full > before + (30 << 20)
+        assert client.call("FLUSHALL") == b"OK"
+        assert client.call("SAVE") == b"OK"
+        deadline = time.monotonic() + 20
+        while anonymous_bytes(server) > before + (full - before) // 2:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{anonymous_bytes(server) >> 20} of {full >> 20} MB are kept")
+            time.sleep(0.05)
+        assert client.call("MEMORY", "PURGE") == b"OK"
+    assert anonymous_bytes(server) < before + (full - before) // 2

@@ -87,6 +87,32 @@ def test_directory_of_another_backend(start_server: StartServer) -> None:
         assert client.call("GET", "a") == b"1"
 
 
+@ours_only
+@pytest.mark.parametrize(
+    ("options", "file"),
+    [
+        ({}, "dump.rdb"),
+        ({}, "appendonlydir/appendonly.aof.manifest"),
+        ({}, "appendonly.aof"),
+        ({"dbfilename": "cache.rdb"}, "cache.rdb"),
+    ],
+)
+def test_directory_of_redis(
+    options: dict[str, str], file: str, start_server: StartServer, tmp_path: Path
+) -> None:
+    data = tmp_path / "redis"
+    (data / file).parent.mkdir(parents=True)
+    (data / file).write_bytes(b"REDIS0010")
+    server = start_server(wait=False, dir=str(data), **options)
+    server.spawn()
+    assert server.wait_exit() == 1
+    said = server.output()
+    assert file.split("/")[0] in said
+    assert "another server" in said
+    assert (data / file).read_bytes() == b"REDIS0010"
+    assert not (data / "IDENTITY").exists()
+
+
 def test_directory_is_a_file(start_server: StartServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     refuses_to_start(start_server(wait=False, dir=str(tmp_path / "file")))
