@@ -10,17 +10,24 @@ leaves a request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from durable_redis.errors import wrong_type
 from durable_redis.keyspace.database import Database
+from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Value, kind_of
+from durable_redis.objects.hash import Hash
+from durable_redis.objects.list import List
+from durable_redis.objects.set import Set
+from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.string import string_data
 from storage.records import TYPE_STRING
 
 if TYPE_CHECKING:
     from durable_redis.commands.session import Client
     from durable_redis.engine.engine import Engine
+
+_C = TypeVar("_C", bound=Collection)
 
 PENDING: Final = object()
 LARGE_EFFECT_BYTES = 1 << 16  # above this, room in the log is made sure of first
@@ -88,6 +95,31 @@ class Context:
         if kind_of(value) != TYPE_STRING:
             raise wrong_type()
         return string_data(value)
+
+    def hash(self, key: bytes, *, count: bool = True) -> Hash | None:
+        """The hash of a key; None if there is no key.  Raises WRONGTYPE for other types.
+
+        Only read it; ``count`` as in :meth:`string`.
+        """
+        return self._collection(key, Hash, count)
+
+    def list(self, key: bytes, *, count: bool = True) -> List | None:
+        """The list of a key; see :meth:`hash`."""
+        return self._collection(key, List, count)
+
+    def set(self, key: bytes, *, count: bool = True) -> Set | None:
+        """The set of a key; see :meth:`hash`."""
+        return self._collection(key, Set, count)
+
+    def sorted_set(self, key: bytes, *, count: bool = True) -> SortedSet | None:
+        """The sorted set of a key; see :meth:`hash`."""
+        return self._collection(key, SortedSet, count)
+
+    def _collection(self, key: bytes, wanted: type[_C], count: bool) -> _C | None:
+        value = self.read(key) if count else self.db.read(key)
+        if value is None or type(value) is wanted:
+            return value
+        raise wrong_type()
 
     def apply(self, *effect: bytes) -> Any:
         """Apply an effect to the selected database and log it; the effect's result."""

@@ -23,8 +23,12 @@ from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.keyspace.scan import walk_all
 from durable_redis.keyspace.shard import shard_number
 from durable_redis.objects.entry import Value, expires_of, kind_of
+from durable_redis.objects.hash import Hash
+from durable_redis.objects.list import List
+from durable_redis.objects.set import Set
+from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.string import string_data
-from storage.records import TYPE_STRING
+from storage.records import TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET
 
 DIGEST_BYTES: Final = 20
 _EXPIRES: Final = b"!!expire!!"
@@ -76,8 +80,45 @@ def _add_string(digest: int, value: Value) -> int:
     return mix_in(digest, string_data(value))
 
 
+def _add_list(digest: int, value: Value) -> int:
+    assert type(value) is List
+    for element in value.slice(0, len(value)):
+        digest = mix_in(digest, element)
+    return digest
+
+
+def _add_set(digest: int, value: Value) -> int:
+    assert type(value) is Set
+    for member in value:
+        digest = xor_in(digest, member)
+    return digest
+
+
+def _add_sorted_set(digest: int, value: Value) -> int:
+    assert type(value) is SortedSet
+    for score, member in value.slice(0, len(value)):
+        digest = _xor_in_parts(digest, member, b"%.17g" % score)
+    return digest
+
+
+def _add_hash(digest: int, value: Value) -> int:
+    assert type(value) is Hash
+    for pair in value.items():
+        digest = _xor_in_parts(digest, *pair)
+    return digest
+
+
+def _xor_in_parts(digest: int, first: bytes, second: bytes) -> int:
+    """Xor in the digest of two parts that belong together."""
+    return xor_in(digest, mix_in(mix_in(0, first), second).to_bytes(DIGEST_BYTES))
+
+
 _TYPES: Final[dict[int, tuple[int, Callable[[int, Value], int]]]] = {
     TYPE_STRING: (0, _add_string),
+    TYPE_LIST: (1, _add_list),
+    TYPE_SET: (2, _add_set),
+    TYPE_ZSET: (3, _add_sorted_set),
+    TYPE_HASH: (4, _add_hash),
 }
 """By our type number: Redis's type number, and how the content is added."""
 

@@ -12,6 +12,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.table import LOADING, READONLY, STALE, command, container, key_spec
 from durable_redis.errors import ReplyError
 from durable_redis.keyspace.shard import shard_number
+from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Value, kind_of
 from durable_redis.objects.string import string_data, string_encoding
 from durable_redis.resp.replies import Reply
@@ -39,8 +40,7 @@ def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _encoding(value: Value) -> str:
-    assert kind_of(value) == TYPE_STRING
-    return string_encoding(value)
+    return value.encoding() if isinstance(value, Collection) else string_encoding(value)
 
 
 @command("OBJECT|REFCOUNT", arity=3, flags=READONLY, keys=_OBJECT_KEY, acl=("keyspace",), tips=_TIPS)

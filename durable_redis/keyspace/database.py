@@ -8,17 +8,21 @@ find that the key's time has come.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES
 from durable_redis.keyspace.shard import Shard, make_shards, shard_number
 from durable_redis.objects.codec import decode_value
+from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry, Value
 from durable_redis.objects.string import String
 from storage.records import decode_record, key_record_key, place_of
 
 if TYPE_CHECKING:
     from durable_redis.keyspace.keyspace import Keyspace
+
+_C = TypeVar("_C", bound=Collection)
 
 
 class Database:
@@ -109,7 +113,7 @@ class Database:
             size = len(value)
         else:
             assert isinstance(value, Entry)
-            size = len(value.data) if type(value) is String else 0
+            size = value.memory_bytes()
             if value.expires_ms:
                 self.expires += 1
                 self.keyspace.expiry.add(value.expires_ms, self.space, key)
@@ -173,6 +177,24 @@ class Database:
         assert isinstance(value, Entry)
         shard.young[key] = shard.dirty[key] = value
         return value
+
+    def collection(self, key: bytes, make: Callable[[], _C]) -> _C:
+        """The collection of a key, or a new one, to be changed in place; it is marked dirty.
+
+        ``make`` is its type; the caller knows that the key holds nothing else.
+        """
+        old = self.find(key)
+        shard = self.shards[shard_number(key)]
+        if old is None:
+            found = make()
+            self.size += 1
+            shard.young[key] = shard.dirty[key] = found
+            return found
+        if shard.frozen and not shard.frozen_encoded and key in shard.frozen:
+            self.keyspace.encode_frozen(self.space, shard, key)
+        assert type(old) is make
+        shard.young[key] = shard.dirty[key] = old
+        return cast(_C, old)
 
     def grown(self, key: bytes, size: int, added: int) -> None:
         """Let the memory budget know that a value takes ``size`` bytes now, ``added`` of them new.

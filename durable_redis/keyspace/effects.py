@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.keyspace.database import Database
+from durable_redis.keyspace.effects_collections import COLLECTION_EFFECTS
+from durable_redis.keyspace.memory import value_bytes
+from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry
 from durable_redis.objects.string import String, string_data
 
@@ -162,7 +165,7 @@ def copy(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     assert value is not None
     target = keyspace.database(int(effect[4]))
     target.put(effect[2], _copied(value))
-    size = len(string_data(value))
+    size = value_bytes(value)
     target.grown(effect[2], size, size)
 
 
@@ -170,13 +173,18 @@ def _moved(value: bytes | Entry) -> bytes | Entry:
     """The value under its new name: no index entry in the backend belongs to it there."""
     if type(value) is bytes:
         return value
-    assert type(value) is String
-    return String(value.data, value.expires_ms, 0, value.encoding)
+    if type(value) is String:
+        return String(value.data, value.expires_ms, 0, value.encoding)
+    assert isinstance(value, Collection)
+    value.disk_expires_ms = 0
+    return value
 
 
 def _copied(value: bytes | Entry) -> bytes | Entry:
     if type(value) is bytes:
         return value
+    if isinstance(value, Collection):
+        return value.copy()
     assert type(value) is String
     data = value.data if type(value.data) is bytes else bytearray(value.data)
     return String(data, value.expires_ms, 0, value.encoding)
@@ -221,4 +229,5 @@ EFFECTS: dict[bytes, Apply] = {
     b"SWAPDB": swap_databases,
     b"FLUSHDB": flush_database,
     b"FLUSHALL": flush_all,
+    **COLLECTION_EFFECTS,
 }

@@ -19,6 +19,7 @@ from durable_redis.keyspace.expiry import ExpiryIndex
 from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget
 from durable_redis.keyspace.shard import Shard
 from durable_redis.objects.entry import expires_of
+from durable_redis.objects.limits import EncodingLimits
 from storage.backends.base import Backend, WriteBatch
 from storage.records import (
     PLACE_END,
@@ -59,6 +60,7 @@ class Keyspace:
         self.expired_keys = 0
         self.evicted_keys = 0
         self.rng = rng or random.Random()
+        self.limits = EncodingLimits()
         self.expiry = ExpiryIndex(backend)
         self.memory = MemoryBudget(self, memory_bytes, self.rng)
         self.stale_expiry: dict[tuple[int, bytes], int] = {}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from durable_redis.keyspace.scan import walk
 from durable_redis.keyspace.shard import SHARD_COUNT, Shard, shard_number
-from durable_redis.objects.entry import Value
-from durable_redis.objects.string import String
+from durable_redis.objects.entry import Entry, Value
 from storage.records import PLACE_END
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ DROPS_MAX = 64_000  # entries per check: about 5 ms
 
 def value_bytes(value: Value | None) -> int:
     """Memory that a cached value takes, in bytes."""
-    if type(value) is String:
-        return getsizeof(value) + getsizeof(value.data)
-    return getsizeof(value)
+    return value.memory_bytes() if isinstance(value, Entry) else getsizeof(value)
 
 
 def entry_bytes(key: bytes, value: Value | None) -> int:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from durable_redis.objects.entry import Value, kind_of
+from typing import Final
+
+from durable_redis.objects.collection import Collection
+from durable_redis.objects.entry import Value
+from durable_redis.objects.hash import Hash
+from durable_redis.objects.list import List
+from durable_redis.objects.set import Set
+from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.string import String, string_data
 from storage.errors import FormatError
 from storage.records import TYPE_STRING
+
+COLLECTIONS: Final[dict[int, type[Collection]]] = {made.kind: made for made in (Hash, List, Set, SortedSet)}
 
 
 def decode_value(kind: int, expires_ms: int, body: bytes) -> Value:
@@ -15,10 +24,14 @@ def decode_value(kind: int, expires_ms: int, body: bytes) -> Value:
     """
     if kind == TYPE_STRING:
         return String(body, expires_ms, expires_ms) if expires_ms else body
-    raise FormatError(f"the backend holds a value of type {kind}", "it was written by a newer version")
+    make = COLLECTIONS.get(kind)
+    if make is None:
+        raise FormatError(f"the backend holds a value of type {kind}", "it was written by a newer version")
+    made = make(expires_ms, expires_ms)
+    made.load_body(body)
+    return made
 
 
 def encode_body(value: Value) -> bytes | bytearray:
     """The body of a value's record."""
-    assert kind_of(value) == TYPE_STRING
-    return string_data(value)
+    return value.encode_body() if isinstance(value, Collection) else string_data(value)

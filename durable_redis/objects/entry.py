@@ -30,6 +30,10 @@ class Entry:
         self.expires_ms = expires_ms
         self.disk_expires_ms = disk_expires_ms  # what the expiry index in the backend says
 
+    def memory_bytes(self) -> int:
+        """What the value takes in memory."""
+        raise NotImplementedError
+
 
 Value = bytes | Entry
 

@@ -6,6 +6,8 @@ MB.  Such a string answers OBJECT ENCODING with ``raw``, as Redis's does.
 
 from __future__ import annotations
 
+from sys import getsizeof
+
 from durable_redis.objects.entry import Entry, Value
 from storage.records import TYPE_STRING
 
@@ -30,6 +32,10 @@ class String(Entry):
         self.expires_ms = expires_ms
         self.disk_expires_ms = disk_expires_ms
 
+    def memory_bytes(self) -> int:
+        """See :class:`Entry`."""
+        return getsizeof(self) + getsizeof(self.data)
+
 
 def string_data(value: Value) -> bytes | bytearray:
     """The content of a value that is known to be a string."""
@@ -43,12 +49,13 @@ def string_encoding(value: Value) -> str:
     data = string_data(value)
     if type(data) is bytearray:
         return "raw"
-    if len(data) <= 20 and _is_int64(bytes(data)):
+    if len(data) <= 20 and is_int64(bytes(data)):
         return "int"
     return "embstr" if len(data) <= EMBSTR_BYTES_MAX else "raw"
 
 
-def _is_int64(data: bytes) -> bool:
+def is_int64(data: bytes) -> bool:
+    """Whether the text is a 64-bit integer in its shortest form, as Redis would keep it."""
     digits = data[1:] if data[:1] == b"-" else data
     if not digits.isdigit() or (digits[0] == 48 and data != b"0"):
         return False

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from durable_redis.commands import bitfield, bitmaps, strings
 from durable_redis.commands.bits import CHUNK_BYTES, combine, count_bits, find_bit
-from durable_redis.objects.entry import Entry
-from storage.records import TYPE_LIST
 from tests.support.fake_engine import FakeEngine
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -23,17 +21,11 @@ BAD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 
 READ_ONLY = "ERR BITFIELD_RO only supports the GET subcommand"
 
 
-class SomeList(Entry):
-    """A value of another type."""
-
-    kind = TYPE_LIST
-
-
 @pytest.fixture
 def engine() -> FakeEngine:
     """The bitmap commands; ``l`` is a list, ``s`` "foobar", ``o`` three bytes of ones, ``e`` is empty."""
     made = FakeEngine([strings, bitmaps, bitfield])
-    made.put(b"l", SomeList())
+    made.context.apply(b"RPUSH", b"l", b"element")
     made.run("MSET", "s", "foobar", "o", b"\xff\xff\xff", "e", "")
     made.effects.clear()
     return made

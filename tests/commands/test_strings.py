@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from durable_redis.commands import lcs, strings
 from durable_redis.commands.lcs import lcs_length, lcs_matches
-from durable_redis.objects.entry import Entry, expires_of
-from storage.records import TYPE_LIST
+from durable_redis.objects.entry import expires_of
 from tests.support.fake_engine import NOW_MS, FakeEngine
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -26,17 +25,11 @@ INT64_MIN = -(1 << 63)
 LATER = b"%d" % (NOW_MS + 10_000)
 
 
-class SomeList(Entry):
-    """A value of another type."""
-
-    kind = TYPE_LIST
-
-
 @pytest.fixture
 def engine() -> FakeEngine:
     """The string commands; ``l`` is a list, ``s`` "hello", ``t`` "hello" for ten seconds, ``n`` is 10."""
     made = FakeEngine([strings, lcs])
-    made.put(b"l", SomeList())
+    made.context.apply(b"RPUSH", b"l", b"element")
     made.run("SET", "s", "hello")
     made.run("SET", "t", "hello", "PX", 10_000)
     made.run("SET", "n", "10")
