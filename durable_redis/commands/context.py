@@ -9,7 +9,7 @@ leaves a request.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from durable_redis.errors import wrong_type
@@ -54,6 +54,31 @@ class Wait:
         self.deadline_ms = deadline_ms
         self.on_timeout = on_timeout
         self.unblockable = unblockable
+
+
+class KeyWait(Wait):
+    """A command that waits until one of its keys holds something.
+
+    ``attempt`` is asked with each key that was changed, in the order in which the clients began to wait; it
+    returns :data:`PENDING` or the reply, and may apply effects and raise :class:`ReplyError` like a command.
+    """
+
+    __slots__ = ("attempt", "keys")
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        attempt: Callable[[bytes], Any],
+        deadline_ms: int,
+        on_timeout: Callable[[], Any],
+    ) -> None:
+        super().__init__(_still_waiting, deadline_ms, on_timeout)
+        self.keys = keys
+        self.attempt = attempt
+
+
+def _still_waiting() -> Any:
+    return PENDING
 
 
 class Context:

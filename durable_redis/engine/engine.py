@@ -20,7 +20,7 @@ from typing import Any
 
 from durable_redis.clock import Clock
 from durable_redis.commands.command_docs import CommandDocs
-from durable_redis.commands.context import PENDING, Wait
+from durable_redis.commands.context import PENDING, KeyWait, Wait
 from durable_redis.commands.session import (
     NO_FAST,
     REPLY_OFF,
@@ -32,6 +32,7 @@ from durable_redis.commands.session import (
 from durable_redis.commands.table import Command, Flag
 from durable_redis.config.config import Config
 from durable_redis.engine.background import Background
+from durable_redis.engine.blocking import BlockedClients
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import FastCommands
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
@@ -106,6 +107,7 @@ class Engine:
         self.peers: Any = None  # what ``net`` tells INFO about itself
         self._next_client = 1
         self._waiting: dict[int, Client] = {}
+        self.blocked = BlockedClients()
         self._postponed: dict[int, Client] = {}
         self._lookup: dict[bytes, Command] = {}
         self._effects: list[tuple[int, Effect]] = []
@@ -156,6 +158,8 @@ class Engine:
         """The client's link is gone."""
         self.clients.pop(client.id, None)
         self._waiting.pop(client.id, None)
+        if isinstance(client.wait, KeyWait):
+            self.blocked.remove(client, client.wait)
         self._postponed.pop(client.id, None)
         client.release()
 
@@ -261,12 +265,14 @@ class Engine:
             self.maintenance.report_defect(command.name, error)
             self._reply_error(client, ReplyError("ERR internal error; the server's log says more"))
         else:
-            if type(reply) is Wait:
+            if isinstance(reply, Wait):
                 self._begin_wait(client, reply)
             elif reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
         if self._effects:
             self.flush_effects()
+            if self.blocked.ready:
+                self._serve_blocked()
         command.calls += 1
         command.usec += (time.perf_counter() - started) * 1e6
 
@@ -330,6 +336,8 @@ class Engine:
         """Give the log what has been applied since the last call, as one transaction if it is several."""
         effects = self._effects
         log = self.log
+        if self.blocked.waiting:
+            self.blocked.note(effects)
         if len(effects) == 1:
             db, effect = effects[0]
             log.append(db, payload_of((effect,)))
@@ -354,11 +362,15 @@ class Engine:
             return
         client.wait = wait
         self._waiting[client.id] = client
+        if isinstance(wait, KeyWait):
+            self.blocked.add(client, wait)
         if wait.deadline_ms and (not self.next_deadline_ms or wait.deadline_ms < self.next_deadline_ms):
             self.next_deadline_ms = wait.deadline_ms
 
     def _finish_wait(self, client: Client, reply: Any) -> None:
         self._waiting.pop(client.id, None)
+        if isinstance(client.wait, KeyWait):
+            self.blocked.remove(client, client.wait)
         client.wait = None
         silent, client.wait_is_silent = client.wait_is_silent, False
         if reply is not NO_REPLY and client.reply_mode == REPLY_ON and not silent:
@@ -370,11 +382,28 @@ class Engine:
 
     def poll_waits(self) -> None:
         """Ask everyone who waits whether the reply is there; call it when something may have changed."""
+        if self.blocked.ready:
+            self._serve_blocked()
         for client in list(self._waiting.values()):
             if client.wait is not None:
                 reply = client.wait.poll()
                 if reply is not PENDING:
                     self._finish_wait(client, reply)
+
+    def _serve_blocked(self) -> None:
+        """Give the clients that wait for keys what has come in."""
+        blocked = self.blocked
+        while (found := blocked.next_ready()) is not None:
+            key, clients = found
+            for client in clients:
+                if isinstance(client.wait, KeyWait):
+                    try:
+                        reply = client.wait.attempt(key)
+                    except ReplyError as error:
+                        reply = error
+                    if reply is not PENDING:
+                        self._finish_wait(client, reply)
+                    self.flush_effects()
 
     def timers(self) -> None:
         """Answer what has waited long enough; called when ``next_deadline_ms`` has passed."""

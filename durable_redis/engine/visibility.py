@@ -13,12 +13,9 @@ from __future__ import annotations
 
 from durable_redis.commands.keys import command_keys
 from durable_redis.commands.table import Command, Flag
-from durable_redis.keyspace.effects import Effect
+from durable_redis.keyspace.effects import Effect, keys_of
 
 KEYS_MAX = 1_000_000  # noted at a time; beyond it everything counts as changed
-_FIRST = frozenset(
-    b"SET APPEND SETRANGE SETBIT INCR DECR INCRBY DECRBY PEXPIREAT PERSIST".split()
-)  # effects that change just the key behind their name
 _SHOWS_DATA = Flag.READONLY | Flag.WRITE | Flag.ADMIN | Flag.MAY_REPLICATE
 
 
@@ -40,14 +37,10 @@ class Unsynced:
 
     def note(self, effect: Effect) -> None:
         """An effect has been applied."""
-        name = effect[0]
+        keys = keys_of(effect)
         written = self._written
-        if name in _FIRST:
-            written.add(effect[1])
-        elif name in (b"DEL", b"UNLINK"):
-            written.update(effect[1:])
-        elif name == b"MSET":
-            written.update(effect[1::2])
+        if keys is not None:
+            written.update(keys)
         else:
             self._all_written = True
         if len(written) > KEYS_MAX:

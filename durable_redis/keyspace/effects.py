@@ -205,6 +205,22 @@ def flush_all(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     keyspace.flush_all()
 
 
+def keys_of(effect: Effect) -> Sequence[bytes] | None:
+    """The keys that an effect may have changed, whatever database they are in; None for all there are."""
+    match effect[0]:
+        case b"DEL" | b"UNLINK":
+            return effect[1:]
+        case b"MSET":
+            return effect[1::2]
+        case b"RENAME" | b"COPY" | b"LMOVE":
+            return effect[1:3]
+        case b"XGROUP":
+            return effect[2:3]
+        case b"SWAPDB" | b"FLUSHDB" | b"FLUSHALL":
+            return None
+    return effect[1:2]
+
+
 MANY_DATABASES = frozenset(
     (b"MOVE", b"COPY", b"SWAPDB", b"FLUSHALL")
 )  # may change another than the selected one

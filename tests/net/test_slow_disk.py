@@ -101,7 +101,7 @@ def test_a_write_waits_and_other_reads_do_not(slow: SlowDisk) -> None:
         ("SET k v EX 100", "EXISTS k", b":1\r\n"),
         ("DEL other", "GET other", b"$-1\r\n"),
         ("RENAME other k", "GET other", b"$-1\r\n"),
-        ("RENAME other k", "GET durable", b"$3\r\nold\r\n"),
+        ("RENAME other k", "GET k", b"$4\r\ntext\r\n"),
         ("FLUSHALL", "GET other", b"$-1\r\n"),
         ("SWAPDB 0 1", "GET other", b"$-1\r\n"),
         ("SET other v", "SETNX other x", b":0\r\n"),
