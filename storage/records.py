@@ -2,6 +2,8 @@
 
     key record     'K' space(4) place(8) key     ->  crc32c(4) tag(1) [expires_ms(8)] body
     expiry entry   'X' expires_ms(8) space(4) place(8) key  ->  empty
+    element        'E' collection(8) 'm' place(6) name  ->  crc32c(4) tag(1) value
+    dead           'D' collection(8)             ->  empty
     state          'M' "state"                   ->  JSON
 
 Pure functions.  ``place`` orders keys by cluster slot and then by more hash bits, so it is a SCAN cursor
@@ -38,6 +40,8 @@ STATE_FORMAT = 1
 
 _KEY_PREFIX = struct.Struct(">cIQ")
 _EXPIRY_PREFIX = struct.Struct(">cQIQ")
+_COLLECTION_PREFIX = struct.Struct(">cQ")
+_ELEMENT_PREFIX = struct.Struct(">cQcHI")
 _CHECKSUM = struct.Struct("<I")
 _CHECKSUM_TAG = struct.Struct("<IB")
 _CHECKSUM_TAG_EXPIRES = struct.Struct("<IBQ")
@@ -124,6 +128,47 @@ def decode_record(record_key: bytes, raw: bytes) -> tuple[int, int, bytes]:
     return tag & TYPE_MASK, 0, raw[5:]
 
 
+def element_key(collection: int, place: int, name: bytes) -> bytes:
+    """The backend key of an element of an expanded hash, set or sorted set; ``place`` has 48 bits."""
+    return _ELEMENT_PREFIX.pack(b"E", collection, b"m", place >> 32, place & 0xFFFFFFFF) + name
+
+
+def element_range(collection: int, first_place: int, end_place: int) -> tuple[bytes, bytes]:
+    """Backend keys that enclose the elements with first_place <= place < end_place (at most 2**48)."""
+    first = element_key(collection, first_place, b"")
+    if end_place >> 48:
+        return first, _COLLECTION_PREFIX.pack(b"E", collection) + b"n"
+    return first, element_key(collection, end_place, b"")
+
+
+def encode_element(backend_key: bytes, content: bytes) -> bytes:
+    """The record of a part of an expanded collection, with its checksum."""
+    tagged = b"\0" + content
+    return _CHECKSUM.pack(extend(value(backend_key), tagged)) + tagged
+
+
+def decode_element(backend_key: bytes, raw: bytes) -> bytes:
+    """What :func:`encode_element` was given.  Raises :class:`DamagedError` if the checksum is wrong."""
+    if len(raw) < 5 or extend(value(backend_key), raw[4:]) != int.from_bytes(raw[:4], "little"):
+        raise DamagedError(f"a part of a collection, {backend_key!r}, is damaged", DAMAGE_HINT)
+    return raw[5:]
+
+
+def collection_range(collection: int) -> tuple[bytes, bytes]:
+    """Backend keys that enclose everything that belongs to an expanded collection, its metadata aside."""
+    return _COLLECTION_PREFIX.pack(b"E", collection), _COLLECTION_PREFIX.pack(b"E", collection + 1)
+
+
+def dead_key(collection: int) -> bytes:
+    """The backend key that says that a collection is to be swept."""
+    return _COLLECTION_PREFIX.pack(b"D", collection)
+
+
+def parse_dead_key(raw: bytes) -> int:
+    """The number of the collection to be swept."""
+    return int(_COLLECTION_PREFIX.unpack(raw)[1])
+
+
 @dataclass(slots=True)
 class State:
     """What every checkpoint says of itself (JSON under ``STATE_KEY``)."""
@@ -136,6 +181,7 @@ class State:
     next_space: int = 0
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
     sweep: list[int] = field(default_factory=list)
+    next_collection: int = 1
 
     def encode(self) -> bytes:
         """The value of the state record: CRC32C, then JSON."""
@@ -150,6 +196,7 @@ class State:
                 "next_space": self.next_space,
                 "counts": [[space, *counts] for space, counts in self.counts.items()],
                 "sweep": self.sweep,
+                "next_collection": self.next_collection,
             },
             separators=(",", ":"),
         ).encode()
@@ -175,4 +222,5 @@ class State:
             found["next_space"],
             {space: (keys, expires) for space, keys, expires in found["counts"]},
             found["sweep"],
+            found.get("next_collection", 1),
         )
