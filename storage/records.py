@@ -182,6 +182,7 @@ class State:
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
     sweep: list[int] = field(default_factory=list)
     next_collection: int = 1
+    moved: dict[int, int] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The value of the state record: CRC32C, then JSON."""
@@ -197,6 +198,7 @@ class State:
                 "counts": [[space, *counts] for space, counts in self.counts.items()],
                 "sweep": self.sweep,
                 "next_collection": self.next_collection,
+                "moved": list(self.moved.items()),
             },
             separators=(",", ":"),
         ).encode()
@@ -223,4 +225,5 @@ class State:
             {space: (keys, expires) for space, keys, expires in found["counts"]},
             found["sweep"],
             found.get("next_collection", 1),
+            dict(found.get("moved", ())),
         )

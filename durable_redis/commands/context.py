@@ -142,7 +142,7 @@ class Context:
 
     def _collection(self, key: bytes, wanted: type[_C], count: bool) -> _C | None:
         value = self.read(key) if count else self.db.read(key)
-        if value is None or type(value) is wanted:
+        if value is None or isinstance(value, wanted):
             return value
         raise wrong_type()
 

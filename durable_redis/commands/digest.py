@@ -81,28 +81,28 @@ def _add_string(digest: int, value: Value) -> int:
 
 
 def _add_list(digest: int, value: Value) -> int:
-    assert type(value) is List
+    assert isinstance(value, List)
     for element in value.slice(0, len(value)):
         digest = mix_in(digest, element)
     return digest
 
 
 def _add_set(digest: int, value: Value) -> int:
-    assert type(value) is Set
+    assert isinstance(value, Set)
     for member in value:
         digest = xor_in(digest, member)
     return digest
 
 
 def _add_sorted_set(digest: int, value: Value) -> int:
-    assert type(value) is SortedSet
+    assert isinstance(value, SortedSet)
     for score, member in value.slice(0, len(value)):
         digest = _xor_in_parts(digest, member, b"%.17g" % score)
     return digest
 
 
 def _add_hash(digest: int, value: Value) -> int:
-    assert type(value) is Hash
+    assert isinstance(value, Hash)
     for pair in value.items():
         digest = _xor_in_parts(digest, *pair)
     return digest

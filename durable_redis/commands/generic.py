@@ -49,19 +49,19 @@ def type_(ctx: Context, argv: list[bytes]) -> Reply:
 @command("DEL", arity=-2, flags=WRITE, keys=_DELETED_KEYS, acl=("keyspace",), tips=_MULTI_SHARD)
 def del_(ctx: Context, argv: list[bytes]) -> Reply:
     """Delete keys; how many there were."""
-    return _delete(ctx, b"DEL", argv)
+    return _delete(ctx, argv)
 
 
 @command("UNLINK", arity=-2, flags=WRITE | FAST, keys=_DELETED_KEYS, acl=("keyspace",), tips=_MULTI_SHARD)
 def unlink(ctx: Context, argv: list[bytes]) -> Reply:
     """Delete keys; how many there were.  DEL takes constant time a key as well, so the two are the same."""
-    return _delete(ctx, b"UNLINK", argv)
+    return _delete(ctx, argv)
 
 
-def _delete(ctx: Context, name: bytes, argv: list[bytes]) -> int:
+def _delete(ctx: Context, argv: list[bytes]) -> int:
     keys = [key for key in dict.fromkeys(argv[1:]) if ctx.peek(key) is not None]
     if keys:
-        ctx.apply(name, *keys)
+        ctx.apply(b"DEL", *keys)
     return len(keys)
 
 

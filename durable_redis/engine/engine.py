@@ -35,10 +35,11 @@ from durable_redis.engine.background import Background
 from durable_redis.engine.blocking import BlockedClients
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import FastCommands
+from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
-from durable_redis.errors import ProtocolError, ReplyError, shown
+from durable_redis.errors import ProtocolError, ReplyError
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.resp.encoder import encode
 from durable_redis.resp.replies import NO_REPLY
@@ -54,16 +55,9 @@ _WRITES = Flag.WRITE | Flag.MAY_REPLICATE
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 PENDING_BYTES_MAX = 32 << 20  # a batch with more payload than this is written as several frames
-_HTTP_WORDS = ("POST", "HOST:")  # a browser that was talked into calling us; Redis closes at once too
-_SPELLINGS_MAX = 4096  # of command names that are found without a look at the table
-_UNKNOWN_SHOWN_MAX = 128  # characters of the name, and of the arguments, that an error repeats
 
 
 logger = logging.getLogger("durable_redis")
-
-
-class CrossProtocolError(Exception):
-    """What came in is HTTP."""
 
 
 class Engine:
@@ -81,6 +75,7 @@ class Engine:
         self.keyspace = storage.keyspace
         self.log = storage.log
         self.commands = commands
+        self._lookup = CommandLookup(commands)
         self.command_docs = CommandDocs()
         self.clock = clock
         self.statistics = Statistics()
@@ -109,7 +104,6 @@ class Engine:
         self._waiting: dict[int, Client] = {}
         self.blocked = BlockedClients()
         self._postponed: dict[int, Client] = {}
-        self._lookup: dict[bytes, Command] = {}
         self._effects: list[tuple[int, Effect]] = []
         self.keyspace.sink = self._log_effect
         self.maintenance = Maintenance(self)
@@ -219,10 +213,10 @@ class Engine:
         mark = len(out)
         if client.reply_mode == REPLY_SKIP_NEXT:
             client.reply_mode = REPLY_SKIP
-        command = self._lookup.get(argv[0])
+        command = self._lookup.known.get(argv[0])
         try:
             if command is None or command.subcommands:
-                command = self._find_command(argv)
+                command = self._lookup.find(argv)
             self._check_gates(client, command, argv)
         except CrossProtocolError:
             logger.warning(
@@ -275,26 +269,6 @@ class Engine:
                 self._serve_blocked()
         command.calls += 1
         command.usec += (time.perf_counter() - started) * 1e6
-
-    def _find_command(self, argv: list[bytes]) -> Command:
-        """The command or subcommand that ``argv`` names.  Raises the errors of unknown names and of arity."""
-        name = argv[0].decode("latin-1").upper()
-        command = self.commands.get(name)
-        if command is None:
-            if name in _HTTP_WORDS:
-                raise CrossProtocolError
-            raise ReplyError(_unknown_command(argv))
-        if not command.subcommands:
-            if len(self._lookup) < _SPELLINGS_MAX:
-                self._lookup[bytes(argv[0])] = command
-            return command
-        if len(argv) > 1:
-            child = command.subcommands.get(argv[1].decode("latin-1").upper())
-            if child is None:
-                word = shown(argv[1], _UNKNOWN_SHOWN_MAX)
-                raise ReplyError(f"ERR unknown subcommand '{word}'. Try {name} HELP.")
-            return child
-        return command
 
     def _check_gates(self, client: Client, command: Command, argv: list[bytes]) -> None:
         """Redis's ``processCommand``: what keeps a command from being executed, in its order."""
@@ -500,13 +474,3 @@ class Engine:
     def replica_acks(self, position: int) -> int:
         """How many replicas have acknowledged the log up to a position; replication is not built yet."""
         return 0
-
-
-def _unknown_command(argv: list[bytes]) -> str:
-    arguments = ""
-    for word in argv[1:]:
-        if len(arguments) >= _UNKNOWN_SHOWN_MAX:
-            break
-        arguments += f"'{shown(word, _UNKNOWN_SHOWN_MAX - len(arguments))}' "
-    name = shown(argv[0], _UNKNOWN_SHOWN_MAX)
-    return f"ERR unknown command '{name}', with args beginning with: {arguments}"

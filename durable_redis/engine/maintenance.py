@@ -74,7 +74,7 @@ class Maintenance:
             background.start("spare", self._spare_task())
         if engine.keyspace.may_expire and self.active_expire:
             background.start("expiry", self._expiry_task())
-        if engine.keyspace._graveyard:
+        if engine.keyspace.has_remains:
             background.start("bury", self._bury_task())
         if self.checkpoint_due(now):
             self.start_checkpoint()
@@ -227,18 +227,21 @@ class Maintenance:
         yield Job(FILES_LANE, give_back)
 
     def _sweep_task(self) -> Task:
-        """Delete a portion of what FLUSH left in the backend."""
+        """Delete a portion of what FLUSH, and DEL of large collections, left in the backend."""
         keyspace = self.engine.keyspace
-        keys = keyspace.sweep_keys()
-        if not keys:
+        changes = keyspace.sweep_changes()
+        if not changes:
             if self.engine.disk_full:  # the backend would give the space back some time, but it is needed now
                 yield Job(BACKEND_LANE, guarded(keyspace.backend.compact))
             return
         batch = keyspace.backend.batch()
         error = yield Job(BACKEND_LANE, guarded(batch.begin))
         if error is None:
-            for number, key in enumerate(keys):
-                batch.delete(key)
+            for number, (key, record) in enumerate(changes):
+                if record is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, record)
                 if number % 64 == 0:
                     yield None
             error = yield Job(BACKEND_LANE, guarded(batch.commit))

@@ -11,16 +11,18 @@ nothing is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from durable_redis.keyspace.shard import Shard
+from durable_redis.keyspace.shard import Shard, shard_number
 from durable_redis.objects.codec import encode_body
 from durable_redis.objects.entry import Entry, Value, kind_of
+from durable_redis.objects.expanded import Expanded, Store
 from storage.backends.base import WriteBatch
 from storage.errors import StorageError
 from storage.records import (
     STATE_KEY,
     State,
+    dead_key,
     encode_record,
     encode_string_record,
     expiry_key,
@@ -31,6 +33,7 @@ from storage.records import (
 if TYPE_CHECKING:
     from durable_redis.keyspace.keyspace import Keyspace
 
+_FrozenCollection = tuple[int, bytes, Expanded, list[tuple[Store, list[Any]]]]
 KEYS_PER_STEP = 32  # about 60 µs: how often a slice looks at the clock
 
 
@@ -55,6 +58,12 @@ class Checkpoint:
                     shard.frozen_encoded = False
                     self.keys += len(shard.frozen)
                     self._parts.append((db.space, shard))
+        self._collections = self._freeze_collections()
+        dead, keyspace.dead_collections = keyspace.dead_collections, []
+        self._dead_collections = dead
+        self.has_dead = bool(dead)
+        for number in dead:
+            batch.put(dead_key(number), b"")
         self._stale, keyspace.stale_expiry = keyspace.stale_expiry, {}
         self._dead_index, keyspace.dead_index = keyspace.dead_index, []
         for raw in self._dead_index:
@@ -62,6 +71,18 @@ class Checkpoint:
         self._done: set[tuple[int, bytes]] = set()
         self._index_puts: dict[tuple[int, bytes], int] = {}  # what encode_one has put into the expiry index
         keyspace.expiry.freeze()
+
+    def _freeze_collections(self) -> list[_FrozenCollection]:
+        """Take the changed elements of expanded collections that are still there."""
+        keyspace = self._keyspace
+        found: list[_FrozenCollection] = []
+        for space, key, collection in keyspace.changed.values():
+            db = keyspace.database_of_space(space)
+            if db is not None and db.shards[shard_number(key)].frozen.get(key) is collection:
+                portions = [(store, store.freeze()) for store in collection.stores]
+                found.append((space, key, collection, portions))
+        keyspace.changed = {}
+        return found
 
     def slices(self) -> Iterator[None]:
         """Encode everything; each step is short, and other work may happen between two steps."""
@@ -80,7 +101,23 @@ class Checkpoint:
                 if count % KEYS_PER_STEP == 0:
                     yield
             shard.frozen_encoded = True
+        yield from self._element_slices()
         self.batch.put(STATE_KEY, self.state.encode())
+
+    def _element_slices(self) -> Iterator[None]:
+        batch = self.batch
+        count = 0
+        for _, _, _, portions in self._collections:
+            for store, frozen in portions:
+                for portion in frozen:
+                    for key, record in store.encode(portion):
+                        if record is None:
+                            batch.delete(key)
+                        else:
+                            batch.put(key, record)
+                        count += 1
+                        if count % KEYS_PER_STEP == 0:
+                            yield
 
     def encode_one(self, space: int, shard: Shard, key: bytes) -> None:
         """Encode one frozen entry now, because it is about to change."""
@@ -116,6 +153,10 @@ class Checkpoint:
     def committed(self) -> Iterator[None]:
         """The backend has it: forget the frozen entries, in steps (half a million take 30 ms)."""
         self._keyspace.expiry.committed()
+        for _, _, collection, _ in self._collections:
+            for store in collection.stores:
+                store.committed()
+            yield
         for _, shard in self._parts:
             shard.frozen = {}
             yield
@@ -127,6 +168,11 @@ class Checkpoint:
             shard.dirty = shard.frozen
             shard.dirty.update(newer)
             shard.frozen = {}
+        for space, key, collection, _ in self._collections:
+            for store in collection.stores:
+                store.rolled_back()
+            self._keyspace.changed.setdefault(collection.number, (space, key, collection))
+        self._keyspace.dead_collections.extend(self._dead_collections)
         stale = self._stale
         stale.update(self._keyspace.stale_expiry)
         self._keyspace.stale_expiry = stale

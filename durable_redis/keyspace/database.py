@@ -8,14 +8,14 @@ find that the key's time has come.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES
 from durable_redis.keyspace.shard import Shard, make_shards, shard_number
-from durable_redis.objects.codec import decode_value
+from durable_redis.objects.codec import decode_value, expand, outgrown
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry, Value
+from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.string import String
 from storage.records import decode_record, key_record_key, place_of
 
@@ -96,7 +96,10 @@ class Database:
         self.keyspace.memory.loaded(len(raw))
         self.grown(key, len(raw), 0)
         kind, expires_ms, body = decode_record(record_key, raw)
-        return decode_value(kind, expires_ms, body)
+        found = decode_value(kind, expires_ms, body, self.keyspace.reader)
+        if isinstance(found, Expanded):
+            self.keyspace.memory.large(self.space, key, 0)
+        return found
 
     # -- changing (for effects only) -------------------------------------------------------------------------
 
@@ -108,6 +111,7 @@ class Database:
             self.size += 1
         elif type(old) is not bytes:
             self._leave(key, old)  # type: ignore[arg-type]
+            self._abandon(key, old)
         shard.young[key] = shard.dirty[key] = value
         if type(value) is bytes:
             size = len(value)
@@ -117,10 +121,12 @@ class Database:
             if value.expires_ms:
                 self.expires += 1
                 self.keyspace.expiry.add(value.expires_ms, self.space, key)
+            if isinstance(value, Expanded):
+                self._expanded_changed(key, value)
         self.grown(key, size, 0)
 
-    def delete(self, key: bytes) -> bool:
-        """Remove the key; False if there was none."""
+    def delete(self, key: bytes, *, moved: bool = False) -> bool:
+        """Remove the key; False if there was none.  The value lives on elsewhere if it is ``moved``."""
         shard = self.shards[shard_number(key)]
         if self.keyspace.counted_replay:
             old = self.peek_memory(key)
@@ -130,6 +136,8 @@ class Database:
                 return False
         if old is not None and type(old) is not bytes:
             self._leave(key, old)  # type: ignore[arg-type]
+            if not moved:
+                self._abandon(key, old)
         shard.young.pop(key, None)
         shard.old.pop(key, None)
         shard.dirty[key] = None
@@ -178,7 +186,7 @@ class Database:
         shard.young[key] = shard.dirty[key] = value
         return value
 
-    def collection(self, key: bytes, make: Callable[[], _C]) -> _C:
+    def collection(self, key: bytes, make: type[_C]) -> _C:
         """The collection of a key, or a new one, to be changed in place; it is marked dirty.
 
         ``make`` is its type; the caller knows that the key holds nothing else.
@@ -192,9 +200,32 @@ class Database:
             return found
         if shard.frozen and not shard.frozen_encoded and key in shard.frozen:
             self.keyspace.encode_frozen(self.space, shard, key)
-        assert type(old) is make
+        assert isinstance(old, make)
         shard.young[key] = shard.dirty[key] = old
-        return cast(_C, old)
+        if isinstance(old, Expanded):
+            self.keyspace.changed[old.number] = (self.space, key, old)
+        return old
+
+    def collection_changed(self, key: bytes, collection: Collection) -> None:
+        """The last step of an effect on what :meth:`collection` gave: it may be empty or large now."""
+        if not len(collection):
+            if isinstance(collection, Expanded):
+                self.keyspace.bury_collection(collection)
+            self.delete(key, moved=True)
+        elif outgrown(collection):
+            keyspace = self.keyspace
+            collection = expand(collection, keyspace.reader, keyspace.new_collection)
+            shard = self.shards[shard_number(key)]
+            shard.young[key] = shard.dirty[key] = collection
+            self._expanded_changed(key, collection)
+        elif not collection.expanded:
+            self.grown(key, collection.memory_bytes(), 0)
+
+    def _expanded_changed(self, key: bytes, value: Value) -> None:
+        """Let the next checkpoint and the memory budget look at the elements of a collection."""
+        assert isinstance(value, Expanded)
+        self.keyspace.changed[value.number] = (self.space, key, value)
+        self.keyspace.memory.large(self.space, key, 0)
 
     def grown(self, key: bytes, size: int, added: int) -> None:
         """Let the memory budget know that a value takes ``size`` bytes now, ``added`` of them new.
@@ -230,6 +261,15 @@ class Database:
             self.expires -= 1
         if entry.disk_expires_ms:
             self.keyspace.stale_expiry[self.space, key] = entry.disk_expires_ms
+
+    def _abandon(self, key: bytes, value: Value) -> None:
+        """Leave the elements of an expanded collection, if it is one, to the sweep.
+
+        UNLINK in the log makes replay do the same; it does not look at what a SET or DEL meets otherwise.
+        """
+        if isinstance(value, Expanded):
+            self.keyspace.bury_collection(value)
+            self.keyspace.sink(self.index, (b"UNLINK", key))
 
     def peek_cached(self, key: bytes) -> Value | None:
         """The value if it is in the cache; nothing is loaded or moved."""

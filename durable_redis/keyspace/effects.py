@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects_collections import COLLECTION_EFFECTS
 from durable_redis.keyspace.memory import value_bytes
+from durable_redis.objects.codec import expand
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry
+from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.string import String, string_data
 
 if TYPE_CHECKING:
@@ -125,8 +127,18 @@ def decrement_by(keyspace: Keyspace, db: Database, effect: Effect) -> int:
 
 
 def delete(keyspace: Keyspace, db: Database, effect: Effect) -> int:
-    """``DEL key [key …]``, ``UNLINK key [key …]``; how many there were."""
+    """``DEL key [key …]``; how many there were."""
     return sum(db.delete(key) for key in effect[1:])
+
+
+def unlink(keyspace: Keyspace, db: Database, effect: Effect) -> int:
+    """``UNLINK key [key …]``: DEL, but a replay that knows the counts looks at what is there.
+
+    It stands in the log for expanded collections, whose elements have to be left to the sweep.
+    """
+    for key in effect[1:]:
+        db.find(key)
+    return delete(keyspace, db, effect)
 
 
 def expire_at(keyspace: Keyspace, db: Database, effect: Effect) -> None:
@@ -146,7 +158,7 @@ def rename(keyspace: Keyspace, db: Database, effect: Effect) -> None:
         value = db.find(source)
         assert value is not None
         db.settle(source)
-        db.delete(source)
+        db.delete(source, moved=True)
         db.put(target, _moved(value))
 
 
@@ -155,8 +167,11 @@ def move(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     value = db.find(effect[1])
     assert value is not None
     db.settle(effect[1])
-    db.delete(effect[1])
-    keyspace.database(int(effect[2])).put(effect[1], _moved(value))
+    db.delete(effect[1], moved=True)
+    target = keyspace.database(int(effect[2]))
+    target.put(effect[1], _moved(value))
+    if isinstance(value, Expanded):
+        keyspace.collection_moved(value, target.space)
 
 
 def copy(keyspace: Keyspace, db: Database, effect: Effect) -> None:
@@ -164,7 +179,7 @@ def copy(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     value = db.find(effect[1])
     assert value is not None
     target = keyspace.database(int(effect[4]))
-    target.put(effect[2], _copied(value))
+    target.put(effect[2], _copied(keyspace, value))
     size = value_bytes(value)
     target.grown(effect[2], size, size)
 
@@ -180,11 +195,13 @@ def _moved(value: bytes | Entry) -> bytes | Entry:
     return value
 
 
-def _copied(value: bytes | Entry) -> bytes | Entry:
+def _copied(keyspace: Keyspace, value: bytes | Entry) -> bytes | Entry:
     if type(value) is bytes:
         return value
     if isinstance(value, Collection):
-        return value.copy()
+        made = expand(value, keyspace.reader, keyspace.new_collection) if value.expanded else value.copy()
+        made.disk_expires_ms = 0
+        return made
     assert type(value) is String
     data = value.data if type(value.data) is bytes else bytearray(value.data)
     return String(data, value.expires_ms, 0, value.encoding)
@@ -236,7 +253,7 @@ EFFECTS: dict[bytes, Apply] = {
     b"INCRBY": increment_by,
     b"DECRBY": decrement_by,
     b"DEL": delete,
-    b"UNLINK": delete,
+    b"UNLINK": unlink,
     b"PEXPIREAT": expire_at,
     b"PERSIST": persist,
     b"RENAME": rename,

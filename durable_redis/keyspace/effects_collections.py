@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.keyspace.database import Database
-from durable_redis.objects.collection import Collection
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 Effect = Sequence[bytes]
 
 
-def _done(db: Database, key: bytes, collection: Collection) -> None:
-    """The last step of every effect: nothing is kept empty, and the memory budget knows what is large."""
-    if len(collection):
-        db.grown(key, collection.memory_bytes(), 0)
-    else:
-        db.delete(key)
-
-
 def hash_set(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``HSET key field value [field value …]``; how many fields are new."""
     found = db.collection(effect[1], Hash)
@@ -37,7 +28,7 @@ def hash_set(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     new = 0
     for at in range(2, len(effect), 2):
         new += found.set(effect[at], effect[at + 1], limits)
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return new
 
 
@@ -45,7 +36,7 @@ def hash_delete(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``HDEL key field [field …]``; how many there were."""
     found = db.collection(effect[1], Hash)
     gone = sum(map(found.delete, effect[2:]))
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return gone
 
 
@@ -56,7 +47,7 @@ def set_add(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     new = 0
     for member in effect[2:]:
         new += found.add(member, limits)
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return new
 
 
@@ -64,7 +55,7 @@ def set_remove(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``SREM key member [member …]``; how many there were."""
     found = db.collection(effect[1], Set)
     gone = sum(map(found.remove, effect[2:]))
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return gone
 
 
@@ -75,7 +66,7 @@ def sorted_set_add(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     new = 0
     for at in range(2, len(effect), 2):
         new += found.set(effect[at + 1], float(effect[at]), limits)
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return new
 
 
@@ -83,7 +74,7 @@ def sorted_set_remove(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``ZREM key member [member …]``; how many there were."""
     found = db.collection(effect[1], SortedSet)
     gone = sum(map(found.remove, effect[2:]))
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return gone
 
 
@@ -91,7 +82,7 @@ def push_left(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``LPUSH key element [element …]``; the new length."""
     found = db.collection(effect[1], List)
     found.push_left(effect[2:])
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return len(found)
 
 
@@ -99,7 +90,7 @@ def push_right(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``RPUSH key element [element …]``; the new length."""
     found = db.collection(effect[1], List)
     found.push_right(effect[2:])
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return len(found)
 
 
@@ -108,7 +99,7 @@ def pop_left(keyspace: Keyspace, db: Database, effect: Effect) -> list[bytes]:
     found = db.collection(effect[1], List)
     count = min(int(effect[2]), len(found)) if len(effect) > 2 else 1
     popped = [found.pop_left() for _ in range(count)]
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return popped
 
 
@@ -117,7 +108,7 @@ def pop_right(keyspace: Keyspace, db: Database, effect: Effect) -> list[bytes]:
     found = db.collection(effect[1], List)
     count = min(int(effect[2]), len(found)) if len(effect) > 2 else 1
     popped = [found.pop_right() for _ in range(count)]
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return popped
 
 
@@ -125,7 +116,7 @@ def list_set(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     """``LSET key index element``; the index is within the list and not negative."""
     found = db.collection(effect[1], List)
     found.set(int(effect[2]), effect[3])
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
 
 
 def list_insert(keyspace: Keyspace, db: Database, effect: Effect) -> int:
@@ -133,7 +124,7 @@ def list_insert(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     found = db.collection(effect[1], List)
     index = next(at for at, element in enumerate(found.slice(0, len(found))) if element == effect[3])
     found.insert(index + (effect[2] == b"AFTER"), effect[4])
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return len(found)
 
 
@@ -150,7 +141,7 @@ def list_remove(keyspace: Keyspace, db: Database, effect: Effect) -> int:
                 break
     for index in sorted(indexes, reverse=True):
         found.delete(index)
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
     return len(indexes)
 
 
@@ -165,7 +156,7 @@ def list_trim(keyspace: Keyspace, db: Database, effect: Effect) -> None:
         found.pop_right()
     for _ in range(start):
         found.pop_left()
-    _done(db, effect[1], found)
+    db.collection_changed(effect[1], found)
 
 
 def list_move(keyspace: Keyspace, db: Database, effect: Effect) -> bytes:
@@ -175,10 +166,10 @@ def list_move(keyspace: Keyspace, db: Database, effect: Effect) -> bytes:
     if effect[1] == effect[2]:
         target = source
     else:
-        _done(db, effect[1], source)
+        db.collection_changed(effect[1], source)
         target = db.collection(effect[2], List)
     (target.push_left if effect[4] == b"LEFT" else target.push_right)((value,))
-    _done(db, effect[2], target)
+    db.collection_changed(effect[2], target)
     return value
 
 

@@ -10,30 +10,38 @@ from __future__ import annotations
 import random
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import EFFECTS, Effect
 from durable_redis.keyspace.expiry import ExpiryIndex
-from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget
+from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget, MeteredReader
 from durable_redis.keyspace.shard import Shard
+from durable_redis.objects.codec import expanded_number
 from durable_redis.objects.entry import expires_of
+from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.limits import EncodingLimits
 from storage.backends.base import Backend, WriteBatch
 from storage.records import (
     PLACE_END,
     STATE_KEY,
     TAG_EXPIRES,
+    TYPE_MASK,
     State,
+    collection_range,
+    dead_key,
     expiry_key,
     key_range,
+    parse_dead_key,
     parse_key_record_key,
     place_of,
 )
 
 Sink = Callable[[int, Effect], None]
 SWEEP_RECORDS = 1024
+COLLECTION_END = (1 << 64) - 1
 EXPIRE_CANDIDATES = 64
 
 
@@ -63,8 +71,13 @@ class Keyspace:
         self.limits = EncodingLimits()
         self.expiry = ExpiryIndex(backend)
         self.memory = MemoryBudget(self, memory_bytes, self.rng)
+        self.reader = MeteredReader(backend, self.memory)
         self.stale_expiry: dict[tuple[int, bytes], int] = {}
         self.dead_index: list[bytes] = []
+        self.changed: dict[int, tuple[int, bytes, Expanded]] = {}  # collections: space, key, the object
+        self.dead_collections: list[int] = []  # since the last checkpoint
+        self.remains: list[Expanded] = []  # whose elements take memory for nothing
+        self._dead_on_disk = True  # whether the backend may know dead collections
         self.checkpoint: Checkpoint | None = None
         raw = backend.get(STATE_KEY)
         self.state = State.decode(raw) if raw is not None else State(log_id)
@@ -73,6 +86,8 @@ class Keyspace:
             self.state.next_space += 1
         self._spaces = list(self.state.spaces)
         self._next_space = self.state.next_space
+        self._next_collection = self.state.next_collection
+        self._moved = dict(self.state.moved)  # collections that have left their first space: where they are
         self._counts = dict(self.state.counts)
         self._sweep = list(self.state.sweep)
         self._databases: list[Database | None] = [None] * len(self._spaces)
@@ -178,6 +193,25 @@ class Keyspace:
             if self.counts(index)[0] or self._databases[index] is not None:
                 self.flush(self.database(index))
 
+    def new_collection(self) -> int:
+        """A number for an expanded collection."""
+        self._next_collection += 1
+        return self._next_collection - 1
+
+    def bury_collection(self, collection: Expanded) -> None:
+        """Leave an expanded collection to the sweep: its elements on disk, and those in memory."""
+        self.dead_collections.append(collection.number)
+        self.changed.pop(collection.number, None)
+        self._moved.pop(collection.number, None)
+        self.remains.append(collection)
+
+    def collection_moved(self, collection: Expanded, space: int) -> None:
+        """MOVE has brought a collection into another space.
+
+        A record of it may be left in the old one; the sweep of that space must let the elements be.
+        """
+        self._moved[collection.number] = space
+
     def swap(self, first: int, second: int) -> None:
         """Exchange the contents of two databases in constant time; clients keep their number."""
         if first == second:
@@ -207,31 +241,74 @@ class Keyspace:
         return len(candidates) == EXPIRE_CANDIDATES
 
     def bury(self) -> bool:
-        """Free some memory of flushed databases; True if there is more."""
-        if self._graveyard:
+        """Free some memory of what is gone; True if there is more.
+
+        To free a million objects at once would stop everybody for a tenth of a second.
+        """
+        if self.remains:
+            if not self.remains[-1].free_some():
+                self.remains.pop()
+        elif self._graveyard:
             shards = self._graveyard[-1]
+            for shard in shards[-4:]:
+                self.remains += {
+                    id(value): value
+                    for value in chain(shard.young.values(), shard.old.values(), shard.dirty.values())
+                    if isinstance(value, Expanded)
+                }.values()
             del shards[-4:]
             if not shards:
                 self._graveyard.pop()
-        return bool(self._graveyard)
+        return self.has_remains
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether something that is gone still takes memory."""
+        return bool(self.remains or self._graveyard)
 
     @property
     def sweep_pending(self) -> bool:
-        """Whether flushed records are left in the backend that a committed checkpoint has declared dead."""
-        return bool(self.state.sweep)
+        """Whether records are left in the backend that a committed checkpoint has declared dead."""
+        return bool(self.state.sweep) or self._dead_on_disk
 
-    def sweep_keys(self) -> list[bytes]:
-        """Some backend keys that belong to dead spaces; a space that has none left is forgotten."""
+    def sweep_changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Some backend keys of dead collections and spaces, to be removed (None) or put; none at the end.
+
+        A space that has nothing left is forgotten; what it had of expanded collections dies with it.
+        """
+        if self._dead_on_disk:
+            dead = self.backend.scan(dead_key(0), dead_key(COLLECTION_END), limit=1)
+            if dead:
+                first, end = collection_range(parse_dead_key(dead[0][0]))
+                found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=1 << 18)
+                return [(key, None) for key, _ in found] or [(dead[0][0], None)]
+            self._dead_on_disk = False
         while self.state.sweep:
             space = self.state.sweep[0]
             first, end = key_range(space, 0, PLACE_END)
             found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=1 << 18)
             if found:
-                return [dead for record in found for dead in _record_and_index(*record)]
+                return [change for record in found for change in self._bury_record(*record)]
             self.state.sweep.pop(0)
             self._sweep.remove(space)
             self._counts.pop(space, None)
         return []
+
+    def _bury_record(self, record_key: bytes, record: bytes) -> list[tuple[bytes, bytes | None]]:
+        """What happens to a record of a dead space: it goes, and what belongs to it."""
+        changes: list[tuple[bytes, bytes | None]] = [(record_key, None)]
+        body_at = 5
+        if record[4] & TAG_EXPIRES:
+            expires_ms = int.from_bytes(record[5:13], "little")
+            changes.append((expiry_key(expires_ms, *parse_key_record_key(record_key)), None))
+            body_at = 13
+        number = expanded_number(record[4] & TYPE_MASK, record[body_at:])
+        space = parse_key_record_key(record_key)[0]
+        if number and self._moved.get(number, space) == space:
+            self._moved.pop(number, None)
+            changes.append((dead_key(number), b""))
+            self._dead_on_disk = True
+        return changes
 
     # -- checkpoint ------------------------------------------------------------------------------------------
 
@@ -259,6 +336,8 @@ class Keyspace:
             self._next_space,
             {space: counts for space, counts in self._counts.items() if space in live and counts != (0, 0)},
             list(self._sweep),
+            self._next_collection,
+            dict(self._moved),
         )
         self.checkpoint = Checkpoint(self, state, batch)
         return self.checkpoint
@@ -278,6 +357,7 @@ class Keyspace:
         self.checkpoint = None
         if committed:
             self.state = checkpoint.state
+            self._dead_on_disk |= checkpoint.has_dead
             return checkpoint.committed()
         checkpoint.rolled_back()
         return iter(())
@@ -288,14 +368,6 @@ class Keyspace:
             for shard in db.shards:
                 shard.young, shard.old = {}, {}
             db.complete = db.size == 0
-
-
-def _record_and_index(record_key: bytes, record: bytes) -> list[bytes]:
-    """The backend keys that go with a record: its own and its entry in the expiry index."""
-    if record[4] & TAG_EXPIRES:
-        expires_ms = int.from_bytes(record[5:13], "little")
-        return [record_key, expiry_key(expires_ms, *parse_key_record_key(record_key))]
-    return [record_key]
 
 
 def _take_contents(db: Database, other: Database) -> None:

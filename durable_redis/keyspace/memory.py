@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from durable_redis.keyspace.scan import walk
 from durable_redis.keyspace.shard import SHARD_COUNT, Shard, shard_number
 from durable_redis.objects.entry import Entry, Value
+from durable_redis.objects.expanded import Expanded
+from storage.backends.base import SCAN_BYTES_MAX, Backend, Record
 from storage.records import PLACE_END
 
 if TYPE_CHECKING:
@@ -39,6 +41,33 @@ def value_bytes(value: Value | None) -> int:
 def entry_bytes(key: bytes, value: Value | None) -> int:
     """Memory that a cached key and its value take, its place in the dict aside."""
     return getsizeof(key) + value_bytes(value)
+
+
+class MeteredReader:
+    """The backend, as expanded collections read it: what comes into memory is noted."""
+
+    def __init__(self, backend: Backend, memory: MemoryBudget) -> None:
+        self._backend = backend
+        self._memory = memory
+
+    def get(self, key: bytes) -> bytes | None:
+        """See :class:`storage.backends.base.Reader`."""
+        found = self._backend.get(key)
+        if found is not None:
+            self._memory.loaded(len(found) + ENTRY_OVERHEAD_BYTES)
+        return found
+
+    def scan(
+        self,
+        start: bytes,
+        stop: bytes,
+        *,
+        limit: int,
+        bytes_max: int = SCAN_BYTES_MAX,
+        reverse: bool = False,
+    ) -> list[Record]:
+        """See :class:`storage.backends.base.Reader`."""
+        return self._backend.scan(start, stop, limit=limit, bytes_max=bytes_max, reverse=reverse)
 
 
 class MemoryBudget:
@@ -137,6 +166,13 @@ class MemoryBudget:
         keys = self._large.get((db.space, number), ())
         return sum(entry_bytes(key, shard.old[key]) for key in keys if key in shard.old)
 
+    def _unused_collections(self, db: Database, number: int) -> list[Expanded]:
+        """The clean expanded collections in the old generation of a shard."""
+        shard = db.shards[number]
+        keys = self._large.get((db.space, number), ())
+        found = (shard.old.get(key) for key in keys if key not in shard.dirty and key not in shard.frozen)
+        return [value for value in found if isinstance(value, Expanded)]
+
     # -- giving memory back ----------------------------------------------------------------------------------
 
     def shrink(self) -> None:
@@ -147,6 +183,7 @@ class MemoryBudget:
         if not self.limit_bytes or self.estimate() <= self.limit_bytes:
             return
         surplus = self.used_bytes - self.limit_bytes * 0.97
+        surplus -= self._shrink_collections(surplus / self.used_bytes)
         databases = list(self.keyspace.open_databases())
         dropped_before = self.dropped
         for _ in range(2 * SHARD_COUNT * len(databases)):
@@ -158,10 +195,30 @@ class MemoryBudget:
                 db.complete = False
                 self.dropped += len(shard.old)
                 surplus -= len(shard.old) * self._mean + self._large_in(db, number)
+                self.keyspace.remains += self._unused_collections(db, number)
             shard.old = shard.young
             shard.young = {}
             if surplus <= 0 or self.dropped - dropped_before >= DROPS_MAX:
                 return
+
+    def _shrink_collections(self, share: float) -> float:
+        """Let every expanded collection give up this share of what it takes; about how many bytes it was."""
+        freed = 0.0
+        for (space, number), keys in self._large.items():
+            db = self.keyspace.database_of_space(space)
+            if db is None:
+                continue
+            shard = db.shards[number]
+            for key in keys:
+                found = db.peek_cached(key) or shard.dirty.get(key) or shard.frozen.get(key)
+                if isinstance(found, Expanded):
+                    size = found.memory_bytes()
+                    cached = sum(store.cached for store in found.stores)
+                    wanted = min(int(cached * share) + 1, DROPS_MAX)
+                    dropped = found.drop_unused(wanted) if cached else 0
+                    self.dropped += dropped
+                    freed += dropped * size / max(cached, 1)
+        return freed
 
     def over_limit(self) -> bool:
         """Whether the last estimate was above the limit; what only a checkpoint can free does not count."""

@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from durable_redis.objects.collection import Collection
+from durable_redis.objects.collection import FORM_COMPACT, Collection, unpack
 from durable_redis.objects.entry import Value
+from durable_redis.objects.expanded import (
+    COMPACT_BYTES_MAX,
+    COMPACT_ENTRIES_MAX,
+    FORM_EXPANDED,
+    Expanded,
+)
 from durable_redis.objects.hash import Hash
+from durable_redis.objects.hash_expanded import ExpandedHash
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
+from durable_redis.objects.set_expanded import ExpandedSet
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.string import String, string_data
+from storage.backends.base import Reader
 from storage.errors import FormatError
 from storage.records import TYPE_STRING
 
-COLLECTIONS: Final[dict[int, type[Collection]]] = {made.kind: made for made in (Hash, List, Set, SortedSet)}
+COMPACT: Final[dict[int, type[Collection]]] = {made.kind: made for made in (Hash, List, Set, SortedSet)}
+EXPANDED: Final[dict[int, Any]] = {made.kind: made for made in (ExpandedHash, ExpandedSet)}
 
 
-def decode_value(kind: int, expires_ms: int, body: bytes) -> Value:
-    """The cached form of a record.
+def decode_value(kind: int, expires_ms: int, body: bytes, reader: Reader) -> Value:
+    """The cached form of a record; ``reader`` is where an expanded collection has its elements.
 
-    Raises :class:`FormatError` for a type that this version does not know.
+    Raises :class:`FormatError` for a type or form that this version does not know.
     """
     if kind == TYPE_STRING:
         return String(body, expires_ms, expires_ms) if expires_ms else body
-    make = COLLECTIONS.get(kind)
-    if make is None:
-        raise FormatError(f"the backend holds a value of type {kind}", "it was written by a newer version")
-    made = make(expires_ms, expires_ms)
-    made.load_body(body)
+    made: Collection
+    if kind in COMPACT and body[0] == FORM_COMPACT:
+        made = COMPACT[kind]()
+        made.load_body(body)
+    elif kind in EXPANDED and body[0] == FORM_EXPANDED:
+        made = EXPANDED[kind].load(reader, body)
+    else:
+        raise FormatError(
+            f"the backend holds a value of type {kind}, form {body[0]}", "it was written by a newer version"
+        )
+    made.expires_ms = made.disk_expires_ms = expires_ms
     return made
 
 
 def encode_body(value: Value) -> bytes | bytearray:
     """The body of a value's record."""
     return value.encode_body() if isinstance(value, Collection) else string_data(value)
+
+
+def expanded_number(kind: int, body: bytes) -> int:
+    """The number of the collection that a record is about; 0 for values that are whole in their record."""
+    return int(unpack(body)[0]) if kind != TYPE_STRING and body[0] == FORM_EXPANDED else 0
+
+
+def outgrown(collection: Collection) -> bool:
+    """Whether a compact collection has become too large to be one record."""
+    return (
+        not collection.expanded
+        and collection.kind in EXPANDED
+        and (len(collection) > COMPACT_ENTRIES_MAX or collection.payload_bytes > COMPACT_BYTES_MAX)
+    )
+
+
+def expand(collection: Collection, reader: Reader, new_number: Callable[[], int]) -> Collection:
+    """An expanded collection with the same content."""
+    made: Collection = EXPANDED[collection.kind].of(collection, reader, new_number())
+    assert isinstance(made, Expanded)
+    return made

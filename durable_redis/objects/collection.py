@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import msgpack
 
@@ -25,6 +25,7 @@ class Collection(Entry):
 
     __slots__ = ("payload_bytes",)
 
+    expanded: ClassVar[bool] = False  # whether the elements have records of their own
     ELEMENT_OVERHEAD_BYTES = 0  # of memory, beside the element's own bytes
     OBJECT_OVERHEAD_BYTES = 400
 
@@ -59,16 +60,15 @@ class Collection(Entry):
         return made
 
 
-def pack(parts: Sequence[object]) -> bytes:
-    """The body of a compact collection: the form, then one msgpack array."""
+def pack(parts: Sequence[object], form: int = FORM_COMPACT) -> bytes:
+    """The body of a collection's record: the form, then one msgpack array."""
     packed: bytes = msgpack.packb(parts)
-    return b"\0" + packed
+    return bytes((form,)) + packed
 
 
-def unpack(body: bytes) -> list[object]:
+def unpack(body: bytes) -> list[Any]:
     """The parts that :func:`pack` was given."""
-    assert body[0] == FORM_COMPACT
-    parts: list[object] = msgpack.unpackb(memoryview(body)[1:], strict_map_key=False, max_buffer_size=0)
+    parts: list[Any] = msgpack.unpackb(memoryview(body)[1:])
     return parts
 
 

@@ -219,7 +219,7 @@ class Elements:
                 return
 
     def scan(self, cursor: int, count: int, end: int = PLACE_END) -> tuple[int, list[tuple[bytes, Any]]]:
-        """About ``count`` elements with cursor <= place < end, and the place to go on from; 0 begins and ends.
+        """About ``count`` elements with cursor <= place < end, and where to go on; 0 begins and ends.
 
         HSCAN's guarantee: what is there all the time between the first call and the last is returned.
         """
@@ -357,6 +357,13 @@ class Elements:
         for part in self._parts():
             part.young, part.old = {}, {}
         self.complete = self.count == 0
+
+    def free_some(self) -> bool:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        self._changed = []
+        part = self._directory[-1]
+        del self._directory[-(1 << (self._bits - part.bits)) :]
+        return bool(self._directory)
 
     # -- checkpoint ------------------------------------------------------------------------------------------
 

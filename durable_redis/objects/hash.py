@@ -90,5 +90,5 @@ class Hash(Collection):
         """See :class:`Collection`."""
         parts = iter(unpack(body))
         self.hashtable = bool(next(parts))
-        self.fields = dict(zip(parts, parts, strict=True))  # type: ignore[arg-type]
+        self.fields = dict(zip(parts, parts, strict=True))
         self.payload_bytes = sum(len(field) + len(value) for field, value in self.fields.items())

@@ -97,5 +97,5 @@ class List(Collection):
 
     def load_body(self, body: bytes) -> None:
         """See :class:`Collection`."""
-        self.elements = deque(unpack(body))  # type: ignore[arg-type]
+        self.elements = deque(unpack(body))
         self.payload_bytes = sum(map(len, self.elements))

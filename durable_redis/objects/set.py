@@ -81,6 +81,6 @@ class Set(Collection):
 
     def load_body(self, body: bytes) -> None:
         """See :class:`Collection`."""
-        self.hashtable, *members = unpack(body)  # type: ignore[assignment]
-        self.members = dict.fromkeys(members)  # type: ignore[arg-type]
+        self.hashtable, *members = unpack(body)
+        self.members = dict.fromkeys(members)
         self.payload_bytes = sum(map(len, self.members))

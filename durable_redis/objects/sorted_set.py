@@ -138,7 +138,7 @@ class SortedSet(Collection):
         """See :class:`Collection`."""
         parts = iter(unpack(body))
         self.skiplist = bool(next(parts))
-        order: list[tuple[float, bytes]] = list(zip(parts, parts, strict=True))  # type: ignore[arg-type]
+        order: list[tuple[float, bytes]] = list(zip(parts, parts, strict=True))
         self.scores = {member: score for score, member in order}
         self.payload_bytes = sum(map(len, self.scores))
         self.order = order if len(order) <= PLAIN_LIST_MAX else SortedList(order)

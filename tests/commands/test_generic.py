@@ -58,7 +58,7 @@ def test_looking_counts_hits_and_misses_and_changing_does_not(server: FakeServer
 def test_one_effect_names_the_keys_that_were_there_once_each(server: FakeServer, name: str) -> None:
     server.run("MSET", "a", 1, "b", 2)
     assert server.run(name, "nokey", "b", "a", "b") == 2
-    assert server.effects == [(name.encode(), b"b", b"a")]
+    assert server.effects == [(b"DEL", b"b", b"a")]
     assert server.run(name, "a", "b") == 0
     assert server.effects == []
 

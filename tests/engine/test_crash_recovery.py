@@ -17,16 +17,28 @@ from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.keyspace.scan import walk_all
-from durable_redis.objects.entry import expires_of
+from durable_redis.objects import codec
+from durable_redis.objects.entry import Value, expires_of
+from durable_redis.objects.hash import Hash
+from durable_redis.objects.set import Set
 from durable_redis.objects.string import string_data
 from storage.wal.log import payload_of
 from tests.support.simbackend import SimBackend
 from tests.support.simdisk import Crash, SimDisk
+from tools.check import check_backend
 
 LOG_ID = "ab" * 20
 OPTIONS = StorageOptions("", "simulated", 4, 8192, 0, 0)
 KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for number in range(4)]
-State = dict[tuple[int, bytes], tuple[bytes, int]]
+
+
+@pytest.fixture(autouse=True)
+def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a dozen elements are many here."""
+    monkeypatch.setattr(codec, "COMPACT_ENTRIES_MAX", 4)
+
+
+State = dict[tuple[int, bytes], tuple[object, int]]
 
 
 def state_of(keyspace: Keyspace) -> State:
@@ -38,11 +50,24 @@ def state_of(keyspace: Keyspace) -> State:
             value = db.find(key.key)
             assert value is not None
             assert key.expires_ms == expires_of(value)
-            found[index, key.key] = (bytes(string_data(value)), key.expires_ms)
+            found[index, key.key] = (content_of(value), key.expires_ms)
             seen += 1
         assert seen == db.size, f"db {index}: {seen} keys, size {db.size}"
         assert db.expires == sum(1 for (i, _), (_, ms) in found.items() if i == index and ms)
     return found
+
+
+def content_of(value: Value) -> object:
+    if isinstance(value, Hash):
+        content = dict(value.items())
+        assert len(content) == len(value)
+        assert value.payload_bytes == sum(len(field) + len(data) for field, data in content.items())
+        return content
+    if isinstance(value, Set):
+        members = set(value)
+        assert len(members) == len(value)
+        return members
+    return bytes(string_data(value))
 
 
 class Driver:
@@ -80,8 +105,13 @@ class Driver:
         rng, keyspace = self.rng, self.keyspace
         db = keyspace.database(rng.randrange(3))
         key, other = rng.choice(KEYS), rng.choice(KEYS)
-        kind = rng.randrange(14)
-        exists = db.find(key) is not None
+        kind = rng.randrange(22)
+        old = db.find(key)
+        exists = old is not None
+        if rng.random() < 0.05:
+            self.keyspace.memory.shrink()
+        if 4 < kind < 8 and isinstance(old, Hash | Set):
+            return
         if kind < 4:
             keyspace.apply(db, (b"SET", key, b"%d" % rng.randrange(1000)))
         elif kind == 4:
@@ -113,8 +143,23 @@ class Driver:
                     keyspace.apply(db, words)
         elif kind == 12 and exists:
             keyspace.apply(db, (b"DEL", key))
+        elif kind in (14, 15, 16, 17) and (not exists or isinstance(old, Hash)):
+            fields = [b"f%d" % rng.randrange(12) for _ in range(rng.randint(1, 5))]
+            if kind < 17 or not exists:
+                pairs = [word for field in fields for word in (field, b"%d" % rng.randrange(100))]
+                keyspace.apply(db, (b"HSET", key, *pairs))
+            else:
+                keyspace.apply(db, (b"HDEL", key, *fields))
+        elif kind in (18, 19, 20, 21) and (not exists or isinstance(old, Set)):
+            members = [b"m%d" % rng.randrange(12) for _ in range(rng.randint(1, 5))]
+            keyspace.apply(db, (b"SADD" if kind < 21 or not exists else b"SREM", key, *members))
         elif kind == 13 and rng.random() < 0.4:
             keyspace.apply(db, rng.choice(((b"FLUSHDB",), (b"FLUSHALL",), (b"SWAPDB", b"0", b"1"))))
+
+    def check(self) -> None:
+        """The backend is consistent in itself, whenever it is looked at."""
+        problems = check_backend(self.backend)
+        assert not problems, problems
 
     def advance_checkpoint(self) -> None:
         rng = self.rng
@@ -127,9 +172,13 @@ class Driver:
             elif rng.random() < 0.3 and self.keyspace.sweep_pending:
                 sweep = self.backend.batch()
                 sweep.begin()
-                for key in self.keyspace.sweep_keys():
-                    sweep.delete(key)
+                for key, record in self.keyspace.sweep_changes():
+                    if record is None:
+                        sweep.delete(key)
+                    else:
+                        sweep.put(key, record)
                 sweep.commit()
+                self.check()
             return
         assert self.slices is not None
         for _ in range(rng.randint(1, 6)):
@@ -141,6 +190,7 @@ class Driver:
                     self.acknowledged = len(self.states) - 1
                     self.checkpoint.batch.commit()
                     list(self.keyspace.end_checkpoint(True))
+                    self.check()
                 self.checkpoint = None
                 return
 

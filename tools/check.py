@@ -1,0 +1,113 @@
+"""Is a backend consistent in itself?  The beginnings of a checker for data directories.
+
+What must hold at every checkpoint, whatever happened before it: each record has its checksum; counts are
+those of the records; each expiry has its index entry, and each index entry that is not yet due has its key;
+the elements on disk are those of collections that have a record, as many as the record says, or of
+collections that are to be swept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from durable_redis.objects.codec import decode_value
+from durable_redis.objects.collection import Collection
+from durable_redis.objects.expanded import Expanded
+from storage.backends.base import Reader, Record
+from storage.records import (
+    STATE_KEY,
+    State,
+    decode_element,
+    decode_record,
+    parse_dead_key,
+    parse_expiry_key,
+    parse_key_record_key,
+)
+
+STEP_RECORDS = 1000
+
+
+def walk(reader: Reader, first: bytes, end: bytes) -> Iterator[Record]:
+    """All records with first <= key < end."""
+    while True:
+        found = reader.scan(first, end, limit=STEP_RECORDS)
+        yield from found
+        if len(found) < STEP_RECORDS and not reader.scan(
+            found[-1][0] + b"\0" if found else first, end, limit=1
+        ):
+            return
+        first = found[-1][0] + b"\0"
+
+
+def check_backend(reader: Reader) -> list[str]:
+    """What is wrong, one line each; nothing if all is well.  Raises :class:`DamagedError` for damage."""
+    raw = reader.get(STATE_KEY)
+    if raw is None:
+        return ["there is no state record"]
+    state = State.decode(raw)
+    problems: list[str] = []
+    keys: Counter[int] = Counter()
+    expiring: dict[tuple[int, int, bytes], int] = {}
+    collections: dict[int, Collection] = {}
+    dying: set[int] = set()  # will be marked as dead when the record of their space is swept
+    for record_key, record in walk(reader, b"K", b"L"):
+        space, place, key = parse_key_record_key(record_key)
+        kind, expires_ms, body = decode_record(record_key, record)
+        keys[space] += 1
+        if expires_ms:
+            expiring[space, place, key] = expires_ms
+        value = decode_value(kind, expires_ms, body, reader)
+        if isinstance(value, Expanded):
+            if space not in state.spaces:
+                dying.add(value.number)
+                continue
+            if value.number in collections:
+                problems.append(f"collection {value.number} belongs to two keys, one of them {key!r}")
+            if value.number >= state.next_collection:
+                problems.append(f"collection {value.number} of {key!r} has a number not given out yet")
+            collections[value.number] = value
+    problems += _check_counts(state, keys, expiring)
+    problems += _check_expiry_index(reader, state, expiring)
+    problems += _check_elements(reader, collections, dying)
+    return problems
+
+
+def _check_counts(
+    state: State, keys: Counter[int], expiring: dict[tuple[int, int, bytes], int]
+) -> Iterator[str]:
+    with_expiry = Counter(space for space, _, _ in expiring)
+    for space in state.spaces:
+        counted = state.counts.get(space, (0, 0))
+        if counted != (keys[space], with_expiry[space]):
+            found = (keys[space], with_expiry[space])
+            yield f"space {space}: {counted} keys and keys with expiry are stated, {found} are there"
+    for space in keys.keys() - set(state.spaces) - set(state.sweep):
+        yield f"space {space} has keys, but is neither in use nor to be swept"
+
+
+def _check_expiry_index(
+    reader: Reader, state: State, expiring: dict[tuple[int, int, bytes], int]
+) -> Iterator[str]:
+    indexed: dict[tuple[int, int, bytes], set[int]] = {}
+    for raw, _ in walk(reader, b"X", b"Y"):
+        expires_ms, space, place, key = parse_expiry_key(raw)
+        indexed.setdefault((space, place, key), set()).add(expires_ms)
+    for which, expires_ms in expiring.items():
+        if which[0] in state.spaces and expires_ms not in indexed.get(which, set()):
+            yield f"key {which[2]!r} of space {which[0]} expires, but is not in the index"
+
+
+def _check_elements(reader: Reader, collections: dict[int, Collection], dying: set[int]) -> Iterator[str]:
+    dead = {parse_dead_key(raw) for raw, _ in walk(reader, b"D", b"E")}
+    elements: Counter[int] = Counter()
+    for raw, record in walk(reader, b"E", b"F"):
+        decode_element(raw, record)
+        elements[int.from_bytes(raw[1:9])] += raw[9:10] == b"m"
+    for number, collection in collections.items():
+        if number in dead:
+            yield f"collection {number} is in use and to be swept"
+        if elements[number] != len(collection):
+            yield f"collection {number}: {len(collection)} elements are stated, {elements[number]} are there"
+    for number in elements.keys() - collections.keys() - dead - dying:
+        yield f"collection {number} has elements, but no key and is not to be swept"
