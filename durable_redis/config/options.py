@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from durable_redis.config.option import Option
-from durable_redis.config.options_data import DATA, DURABILITY, MEMORY
+from durable_redis.config.options_data import COLLECTIONS, DATA, DURABILITY, MEMORY
 from durable_redis.config.options_ignored import IGNORED
 from durable_redis.config.options_network import CLIENTS, NETWORK
 from durable_redis.config.options_process import PROCESS
@@ -22,6 +22,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     *DATA,
     *DURABILITY,
     *MEMORY,
+    *COLLECTIONS,
     *PROCESS,
     *REPLICATION,
     *TLS,

@@ -157,3 +157,61 @@ MEMORY: Final = in_group(
         mutable=False,
     ),
 )
+
+_NAMES_ONLY: Final = " It decides what OBJECT ENCODING answers, not how the data lies on disk."
+
+COLLECTIONS: Final = in_group(
+    "collections",
+    Option(
+        "hash-max-listpack-entries",
+        Integer(0, LONG_MAX),
+        "512",
+        "Fields up to which Redis would hold a hash as a listpack." + _NAMES_ONLY,
+        aliases=("hash-max-ziplist-entries",),
+    ),
+    Option(
+        "hash-max-listpack-value",
+        Memory(),
+        "64",
+        "Bytes of a field or value up to which Redis would hold a hash as a listpack." + _NAMES_ONLY,
+        aliases=("hash-max-ziplist-value",),
+    ),
+    Option(
+        "set-max-intset-entries",
+        Integer(0, LONG_MAX),
+        "512",
+        "Members up to which a set of integers comes in numeric order, as an intset does." + _NAMES_ONLY,
+    ),
+    Option(
+        "zset-max-listpack-entries",
+        Integer(0, LONG_MAX),
+        "128",
+        "Members up to which Redis would hold a sorted set as a listpack." + _NAMES_ONLY,
+        aliases=("zset-max-ziplist-entries",),
+    ),
+    Option(
+        "zset-max-listpack-value",
+        Memory(),
+        "64",
+        "Bytes of a member up to which Redis would hold a sorted set as a listpack." + _NAMES_ONLY,
+        aliases=("zset-max-ziplist-value",),
+    ),
+    Option(
+        "stream-node-max-bytes",
+        Memory(),
+        "4096",
+        "Bytes of entries in one node of a stream; 0 is no limit. Trimming with ~ removes whole nodes.",
+    ),
+    Option(
+        "stream-node-max-entries",
+        Integer(0, LONG_MAX),
+        "100",
+        "Entries in one node of a stream; 0 is no limit. Trimming with ~ removes whole nodes.",
+    ),
+    Option(
+        "hll-sparse-max-bytes",
+        Memory(),
+        "3000",
+        "Bytes up to which a HyperLogLog is kept in its sparse form.",
+    ),
+)

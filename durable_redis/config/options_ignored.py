@@ -41,7 +41,7 @@ ALWAYS_LAZY: Final = (
 )
 ONE_THREAD: Final = "One thread serves all clients."
 SERVICE_MANAGER: Final = "The server stays in the foreground; this belongs to the service manager."
-NO_COLLECTION_YET: Final = "The type whose compact form it bounds is not built yet."
+OWN_CHUNKS: Final = "How lists lie in memory and on disk is the server's own affair."
 STOPS_CLEANLY: Final = "A stop always finishes what is in flight and brings it to disk."
 KEEPS_OWN_PACE: Final = "Background work runs between requests, at its own pace."
 
@@ -128,35 +128,15 @@ WORK_AND_MEMORY: Final = (
     Option("oom-score-adj-values", OomScores(), "0 200 800", "The score is the system's to set."),
 )
 
-COLLECTIONS: Final = (
-    Option(
-        "hash-max-listpack-entries",
-        Integer(0, LONG_MAX),
-        "512",
-        NO_COLLECTION_YET,
-        aliases=("hash-max-ziplist-entries",),
-    ),
-    Option("hash-max-listpack-value", Memory(), "64", NO_COLLECTION_YET, aliases=("hash-max-ziplist-value",)),
+LISTS: Final = (
     Option(
         "list-max-listpack-size",
         Integer(INT_MIN, INT_MAX),
         "-2",
-        NO_COLLECTION_YET,
+        OWN_CHUNKS,
         aliases=("list-max-ziplist-size",),
     ),
-    Option("list-compress-depth", Integer(0, INT_MAX), "0", NO_COLLECTION_YET),
-    Option("set-max-intset-entries", Integer(0, LONG_MAX), "512", NO_COLLECTION_YET),
-    Option(
-        "zset-max-listpack-entries",
-        Integer(0, LONG_MAX),
-        "128",
-        NO_COLLECTION_YET,
-        aliases=("zset-max-ziplist-entries",),
-    ),
-    Option("zset-max-listpack-value", Memory(), "64", NO_COLLECTION_YET, aliases=("zset-max-ziplist-value",)),
-    Option("stream-node-max-bytes", Memory(), "4096", NO_COLLECTION_YET),
-    Option("stream-node-max-entries", Integer(0, LONG_MAX), "100", NO_COLLECTION_YET),
-    Option("hll-sparse-max-bytes", Memory(), "3000", NO_COLLECTION_YET),
+    Option("list-compress-depth", Integer(0, INT_MAX), "0", OWN_CHUNKS),
 )
 
 PROCESS: Final = (
@@ -222,5 +202,5 @@ CLUSTER: Final = (
 
 IGNORED: Final = in_group(
     "without effect",
-    *in_state(State.IGNORED, *SNAPSHOTS_AND_AOF, *WORK_AND_MEMORY, *COLLECTIONS, *PROCESS, *CLUSTER),
+    *in_state(State.IGNORED, *SNAPSHOTS_AND_AOF, *WORK_AND_MEMORY, *LISTS, *PROCESS, *CLUSTER),
 )

@@ -41,6 +41,7 @@ from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
 from durable_redis.errors import ProtocolError, ReplyError
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
+from durable_redis.objects.limits import OPTIONS as LIMIT_OPTIONS
 from durable_redis.resp.encoder import encode
 from durable_redis.resp.replies import NO_REPLY
 from storage.errors import DiskFullError, StorageError
@@ -124,6 +125,13 @@ class Engine:
         on("maxmemory", self.maintenance.memory_changed)
         on("maxmemory-policy", self.maintenance.memory_changed)
         self.maintenance.memory_changed()
+        for name in LIMIT_OPTIONS:
+            on(name, self._limits_changed)
+        self._limits_changed()
+
+    def _limits_changed(self) -> None:
+        for name, field in LIMIT_OPTIONS.items():
+            setattr(self.keyspace.limits, field, self.config.get_int(name))
 
     def _policy_changed(self) -> None:
         self.durability.policy = self.config.get_str("appendfsync")

@@ -1,4 +1,4 @@
-"""From the words that a client sent to the command that they name, and the errors of names that nobody knows."""
+"""From the words that a client sent to the command they name, and the errors of names that nobody knows."""
 
 from __future__ import annotations
 

@@ -7,16 +7,29 @@ matter of ``storage/FORMAT.md``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(slots=True)
 class EncodingLimits:
     """Entries are counts, values are bytes of one element."""
 
-    hash_entries: int = 512  # hash-max-listpack-entries
-    hash_value_bytes: int = 64  # hash-max-listpack-value
-    set_entries: int = 512  # set-max-intset-entries
-    sorted_set_entries: int = 128  # zset-max-listpack-entries
-    sorted_set_value_bytes: int = 64  # zset-max-listpack-value
-    stream_node_bytes: int = 4096  # stream-node-max-bytes
-    stream_node_entries: int = 100  # stream-node-max-entries
+    hash_entries: int = 512
+    hash_value_bytes: int = 64
+    set_entries: int = 512
+    sorted_set_entries: int = 128
+    sorted_set_value_bytes: int = 64
+    stream_node_bytes: int = 4096
+    stream_node_entries: int = 100
+
+
+OPTIONS: Final = {
+    "hash-max-listpack-entries": "hash_entries",
+    "hash-max-listpack-value": "hash_value_bytes",
+    "set-max-intset-entries": "set_entries",
+    "zset-max-listpack-entries": "sorted_set_entries",
+    "zset-max-listpack-value": "sorted_set_value_bytes",
+    "stream-node-max-bytes": "stream_node_bytes",
+    "stream-node-max-entries": "stream_node_entries",
+}
+"""The fields of :class:`EncodingLimits` by the options that they follow."""

@@ -39,6 +39,14 @@ DEFAULTS: dict[str, Any] = {
     "enable-debug-command": "yes",
     "proto-max-bulk-len": 512 << 20,
     "client-query-buffer-limit": 1 << 30,
+    "hash-max-listpack-entries": 512,
+    "hash-max-listpack-value": 64,
+    "set-max-intset-entries": 512,
+    "zset-max-listpack-entries": 128,
+    "zset-max-listpack-value": 64,
+    "stream-node-max-bytes": 4096,
+    "stream-node-max-entries": 100,
+    "hll-sparse-max-bytes": 3000,
 }
 
 
