@@ -3,6 +3,7 @@
     key record     'K' space(4) place(8) key     ->  crc32c(4) tag(1) [expires_ms(8)] body
     expiry entry   'X' expires_ms(8) space(4) place(8) key  ->  empty
     element        'E' collection(8) 'm' place(6) name  ->  crc32c(4) tag(1) value
+    node           'E' collection(8) 't' number(8)  ->  crc32c(4) tag(1) node
     dead           'D' collection(8)             ->  empty
     state          'M' "state"                   ->  JSON
 
@@ -42,6 +43,7 @@ _KEY_PREFIX = struct.Struct(">cIQ")
 _EXPIRY_PREFIX = struct.Struct(">cQIQ")
 _COLLECTION_PREFIX = struct.Struct(">cQ")
 _ELEMENT_PREFIX = struct.Struct(">cQcHI")
+_NODE_KEY = struct.Struct(">cQcQ")
 _CHECKSUM = struct.Struct("<I")
 _CHECKSUM_TAG = struct.Struct("<IB")
 _CHECKSUM_TAG_EXPIRES = struct.Struct("<IBQ")
@@ -139,6 +141,11 @@ def element_range(collection: int, first_place: int, end_place: int) -> tuple[by
     if end_place >> 48:
         return first, _COLLECTION_PREFIX.pack(b"E", collection) + b"n"
     return first, element_key(collection, end_place, b"")
+
+
+def node_key(collection: int, node: int) -> bytes:
+    """The backend key of a node of an expanded list or sorted set."""
+    return _NODE_KEY.pack(b"E", collection, b"t", node)
 
 
 def encode_element(backend_key: bytes, content: bytes) -> bytes:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from durable_redis.objects.codec import decode_value
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.expanded import Expanded
+from durable_redis.objects.list_expanded import ExpandedList
+from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
 from storage.backends.base import Reader, Record
 from storage.records import (
     STATE_KEY,
@@ -101,13 +103,40 @@ def _check_expiry_index(
 def _check_elements(reader: Reader, collections: dict[int, Collection], dying: set[int]) -> Iterator[str]:
     dead = {parse_dead_key(raw) for raw, _ in walk(reader, b"D", b"E")}
     elements: Counter[int] = Counter()
+    nodes: dict[int, set[int]] = {}
     for raw, record in walk(reader, b"E", b"F"):
         decode_element(raw, record)
-        elements[int.from_bytes(raw[1:9])] += raw[9:10] == b"m"
+        number = int.from_bytes(raw[1:9])
+        if raw[9:10] == b"m":
+            elements[number] += 1
+        else:
+            nodes.setdefault(number, set()).add(int.from_bytes(raw[10:18]))
     for number, collection in collections.items():
         if number in dead:
             yield f"collection {number} is in use and to be swept"
-        if elements[number] != len(collection):
-            yield f"collection {number}: {len(collection)} elements are stated, {elements[number]} are there"
-    for number in elements.keys() - collections.keys() - dead - dying:
+        stated = len(collection)
+        if not isinstance(collection, ExpandedList) and elements[number] != stated:
+            yield f"collection {number}: {stated} elements are stated, {elements[number]} are there"
+        if isinstance(collection, ExpandedList | ExpandedSortedSet):
+            yield from _check_tree(collection, nodes.get(number, set()))
+    for number in (elements.keys() | nodes.keys()) - collections.keys() - dead - dying:
         yield f"collection {number} has elements, but no key and is not to be swept"
+
+
+def _check_tree(collection: ExpandedList | ExpandedSortedSet, nodes: set[int]) -> Iterator[str]:
+    tree, number, stated = collection.tree, collection.number, len(collection)
+    if tree.reachable() != nodes:
+        yield f"collection {number}: the nodes on disk are not those of its tree"
+        return
+    count = 0
+    last: object = None
+    for item in tree.slice(0, stated):
+        count += 1
+        if isinstance(collection, ExpandedSortedSet):
+            if last is not None and item <= last:
+                yield f"collection {number} is out of order at {item}"
+            if collection.score(item[1]) != item[0]:
+                yield f"collection {number} has another score for {item[1]!r} than its order says"
+            last = item
+    if count != stated:
+        yield f"collection {number}: {stated} elements are stated, its tree has {count}"

@@ -149,13 +149,7 @@ def list_trim(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     """``LTRIM key start stop``: keep 0 <= start <= index <= stop < len; nothing if stop < start."""
     found = db.collection(effect[1], List)
     start, stop = int(effect[2]), int(effect[3])
-    if stop < start:
-        db.delete(effect[1])
-        return
-    for _ in range(len(found) - 1 - stop):
-        found.pop_right()
-    for _ in range(start):
-        found.pop_left()
+    found.trim(*(start, stop + 1) if start <= stop else (0, 0))
     db.collection_changed(effect[1], found)
 
 

@@ -16,16 +16,20 @@ from durable_redis.objects.expanded import (
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.hash_expanded import ExpandedHash
 from durable_redis.objects.list import List
+from durable_redis.objects.list_expanded import ExpandedList
 from durable_redis.objects.set import Set
 from durable_redis.objects.set_expanded import ExpandedSet
 from durable_redis.objects.sorted_set import SortedSet
+from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
 from durable_redis.objects.string import String, string_data
 from storage.backends.base import Reader
 from storage.errors import FormatError
 from storage.records import TYPE_STRING
 
 COMPACT: Final[dict[int, type[Collection]]] = {made.kind: made for made in (Hash, List, Set, SortedSet)}
-EXPANDED: Final[dict[int, Any]] = {made.kind: made for made in (ExpandedHash, ExpandedSet)}
+EXPANDED: Final[dict[int, Any]] = {
+    made.kind: made for made in (ExpandedHash, ExpandedList, ExpandedSet, ExpandedSortedSet)
+}
 
 
 def decode_value(kind: int, expires_ms: int, body: bytes, reader: Reader) -> Value:

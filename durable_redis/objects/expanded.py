@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Protocol
 
 from durable_redis.objects.collection import Collection
-from durable_redis.objects.elements import Elements
 
 FORM_EXPANDED: Final = 1  # the first byte of a body (``storage/FORMAT.md``)
 COMPACT_ENTRIES_MAX: Final = 512  # a collection with more elements, …
@@ -21,6 +20,8 @@ COMPACT_BYTES_MAX: Final = 16 << 10  # … or with more bytes in them, is expand
 class Store(Protocol):
     """A part of a collection that has records of its own, and what a checkpoint asks of it."""
 
+    number: int
+    count: int
     cached: int
 
     def freeze(self) -> list[Any]:
@@ -48,20 +49,19 @@ class Expanded(Collection):
     __slots__ = ()
 
     expanded: ClassVar[bool] = True
-    elements: Elements
-
-    @property
-    def number(self) -> int:
-        """Under which the elements lie; never given twice."""
-        return self.elements.number
 
     @property
     def stores(self) -> tuple[Store, ...]:
         """All that has records of its own."""
-        return (self.elements,)
+        raise NotImplementedError
+
+    @property
+    def number(self) -> int:
+        """Under which the elements lie; never given twice."""
+        return self.stores[0].number
 
     def __len__(self) -> int:
-        return self.elements.count
+        return self.stores[0].count
 
     def cached_bytes(self, payload_bytes: int, overhead_bytes: int) -> int:
         """About what the cached elements take in memory."""

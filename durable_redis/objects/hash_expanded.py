@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from durable_redis.objects.collection import pack, unpack
 from durable_redis.objects.elements import Elements
-from durable_redis.objects.expanded import FORM_EXPANDED, Expanded
+from durable_redis.objects.expanded import FORM_EXPANDED, Expanded, Store
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.limits import EncodingLimits
 from storage.backends.base import Reader
@@ -43,6 +43,11 @@ class ExpandedHash(Expanded, Hash):
         number, count, payload_bytes, hashtable = unpack(body)
         elements = Elements(reader, number, count, _as_it_is, _as_it_is)
         return cls(elements, payload_bytes, hashtable)
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """See :class:`Expanded`."""
+        return (self.elements,)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ class ExpandedHash(Expanded, Hash):
         else:
             self.payload_bytes += len(value) - len(old)
         if not self.hashtable and (
-            len(self) > limits.hash_entries or max(len(field), len(value)) > limits.hash_value_bytes
+            self.elements.count > limits.hash_entries or max(len(field), len(value)) > limits.hash_value_bytes
         ):
             self.hashtable = True
         return old is None

@@ -89,6 +89,13 @@ class List(Collection):
         self.payload_bytes -= len(self.elements[index])
         del self.elements[index]
 
+    def trim(self, start: int, stop: int) -> None:
+        """Keep the elements with 0 <= start <= index < stop <= len only."""
+        for _ in range(len(self.elements) - stop):
+            self.pop_right()
+        for _ in range(start):
+            self.pop_left()
+
     # -- on disk ---------------------------------------------------------------------------------------------
 
     def encode_body(self) -> bytes:

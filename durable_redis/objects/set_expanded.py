@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from durable_redis.objects.collection import pack, unpack
 from durable_redis.objects.elements import Elements
-from durable_redis.objects.expanded import FORM_EXPANDED, Expanded
+from durable_redis.objects.expanded import FORM_EXPANDED, Expanded, Store
 from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.set import Set
 from durable_redis.objects.string import is_int64
@@ -48,6 +48,11 @@ class ExpandedSet(Expanded, Set):
         number, count, payload_bytes, hashtable = unpack(body)
         return cls(Elements(reader, number, count, _encode, _decode), payload_bytes, hashtable)
 
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """See :class:`Expanded`."""
+        return (self.elements,)
+
     # -- reading ---------------------------------------------------------------------------------------------
 
     def memory_bytes(self) -> int:
@@ -82,7 +87,7 @@ class ExpandedSet(Expanded, Set):
             return False
         self.elements.set(member, True)
         self.payload_bytes += len(member)
-        if not self.hashtable and (len(self) > limits.set_entries or not is_int64(member)):
+        if not self.hashtable and (self.elements.count > limits.set_entries or not is_int64(member)):
             self.hashtable = True
         return True
 

@@ -14,13 +14,17 @@ import pytest
 
 from durable_redis.engine.recovery import StorageOptions, recover
 from durable_redis.keyspace.checkpoint import Checkpoint
+from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.keyspace.scan import walk_all
-from durable_redis.objects import codec
+from durable_redis.objects import codec, counted_tree
+from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Value, expires_of
 from durable_redis.objects.hash import Hash
+from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
+from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.string import string_data
 from storage.wal.log import payload_of
 from tests.support.simbackend import SimBackend
@@ -36,6 +40,9 @@ KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for numb
 def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a dozen elements are many here."""
     monkeypatch.setattr(codec, "COMPACT_ENTRIES_MAX", 4)
+    monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 3)
+    monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 3)
+    monkeypatch.setattr(counted_tree, "MERGED_ITEMS_MAX", 2)
 
 
 State = dict[tuple[int, bytes], tuple[object, int]]
@@ -67,6 +74,16 @@ def content_of(value: Value) -> object:
         members = set(value)
         assert len(members) == len(value)
         return members
+    if isinstance(value, List):
+        elements = list(value.slice(0, len(value)))
+        assert len(elements) == len(value)
+        return elements
+    if isinstance(value, SortedSet):
+        order = list(value.slice(0, len(value)))
+        assert order == sorted(order)
+        assert len(order) == len(value)
+        assert all(value.score(member) == score for score, member in order)
+        return order
     return bytes(string_data(value))
 
 
@@ -105,12 +122,12 @@ class Driver:
         rng, keyspace = self.rng, self.keyspace
         db = keyspace.database(rng.randrange(3))
         key, other = rng.choice(KEYS), rng.choice(KEYS)
-        kind = rng.randrange(22)
+        kind = rng.randrange(34)
         old = db.find(key)
         exists = old is not None
         if rng.random() < 0.05:
             self.keyspace.memory.shrink()
-        if 4 < kind < 8 and isinstance(old, Hash | Set):
+        if 4 < kind < 8 and isinstance(old, Collection):
             return
         if kind < 4:
             keyspace.apply(db, (b"SET", key, b"%d" % rng.randrange(1000)))
@@ -153,8 +170,39 @@ class Driver:
         elif kind in (18, 19, 20, 21) and (not exists or isinstance(old, Set)):
             members = [b"m%d" % rng.randrange(12) for _ in range(rng.randint(1, 5))]
             keyspace.apply(db, (b"SADD" if kind < 21 or not exists else b"SREM", key, *members))
+        elif 22 <= kind < 26 and (not exists or isinstance(old, SortedSet)):
+            members = [b"m%d" % rng.randrange(12) for _ in range(rng.randint(1, 5))]
+            if kind < 25 or not exists:
+                pairs = [word for member in members for word in (b"%d" % rng.randrange(9), member)]
+                keyspace.apply(db, (b"ZADD", key, *pairs))
+            else:
+                keyspace.apply(db, (b"ZREM", key, *members))
+        elif 26 <= kind < 34 and (not exists or isinstance(old, List)):
+            self.apply_to_list(db, key, old)
         elif kind == 13 and rng.random() < 0.4:
             keyspace.apply(db, rng.choice(((b"FLUSHDB",), (b"FLUSHALL",), (b"SWAPDB", b"0", b"1"))))
+
+    def apply_to_list(self, db: Database, key: bytes, old: Value | None) -> None:
+        rng = self.rng
+        elements = [b"e%d" % rng.randrange(100) for _ in range(rng.randint(1, 5))]
+        if not isinstance(old, List) or rng.random() < 0.5:
+            self.keyspace.apply(db, (rng.choice((b"LPUSH", b"RPUSH")), key, *elements))
+            return
+        size = len(old)
+        index = rng.randrange(size)
+        start, stop = sorted((rng.randrange(size), rng.randrange(size)))
+        words: tuple[bytes, ...] = rng.choice(
+            (
+                (b"LPOP", key, b"%d" % rng.randint(1, 4)),
+                (b"RPOP", key, b"%d" % rng.randint(1, 4)),
+                (b"LSET", key, b"%d" % index, elements[0]),
+                (b"LINSERT", key, rng.choice((b"BEFORE", b"AFTER")), old.get(index), elements[0]),
+                (b"LREM", key, b"%d" % rng.randint(-2, 2), old.get(index)),
+                (b"LTRIM", key, b"%d" % start, b"%d" % stop),
+                (b"LMOVE", key, key, b"LEFT", b"RIGHT"),
+            )
+        )
+        self.keyspace.apply(db, words)
 
     def check(self) -> None:
         """The backend is consistent in itself, whenever it is looked at."""

@@ -1,0 +1,538 @@
+"""A sequence on disk that knows positions: the order of an expanded sorted set, the elements of a list.
+
+A B+ tree whose inner nodes count what is below them, so that the item at a position, and the position of an
+item, are found by reading one node a level: three for ten million items.  Each node is a record of its own.
+Nodes in memory are a cache in two generations; *dirty* nodes have changed since the last checkpoint, *frozen*
+ones are being written by it.  A node that is about to change while it is frozen is encoded first.
+
+With ``ordered`` the items are in ascending order and are found by comparison; an inner node knows a lower
+bound of each child but the first.  Without it items stand where they were put.
+
+After Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972), and the counted
+form of Knuth, TAOCP 3, section 6.2.3.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import Any, Final
+
+import msgpack
+
+from storage.backends.base import Reader
+from storage.records import decode_element, encode_element, node_key
+
+LEAF_ITEMS_MAX: Final = 128
+LEAF_BYTES_MAX: Final = 8 << 10
+CHILDREN_MAX: Final = 128
+MERGED_ITEMS_MAX: Final = LEAF_ITEMS_MAX // 2  # two neighbours with so few items become one
+NODES_PER_STEP: Final = 64  # freed at a time
+
+
+class Leaf:
+    """Items.  ``size`` is their bytes."""
+
+    __slots__ = ("items", "size")
+
+    def __init__(self, items: list[Any], size: int) -> None:
+        self.items = items
+        self.size = size
+
+
+class Inner:
+    """Children by number, with the items below each and a lower bound of each."""
+
+    __slots__ = ("bounds", "children", "counts")
+
+    def __init__(self, children: list[int], counts: list[int], bounds: list[Any]) -> None:
+        self.children = children
+        self.counts = counts
+        self.bounds = bounds
+
+
+Node = Leaf | Inner
+Path = list[tuple[int, Inner, int]]  # number and node, and which child was taken
+
+
+class CountedTree:
+    """See the module.  ``count`` is exact; ``cached`` is how many items are in memory."""
+
+    __slots__ = (
+        "_decode",
+        "_dirty",
+        "_encode",
+        "_frozen",
+        "_item_bytes",
+        "_old",
+        "_ordered",
+        "_pending",
+        "_reader",
+        "_young",
+        "cached",
+        "count",
+        "height",
+        "next_node",
+        "number",
+        "root",
+    )
+
+    def __init__(
+        self,
+        reader: Reader,
+        number: int,
+        *,
+        ordered: bool,
+        item_bytes: Callable[[Any], int],
+        encode: Callable[[list[Any]], list[Any]] = list,
+        decode: Callable[[list[Any]], list[Any]] = list,
+        count: int = 0,
+        root: int = 0,
+        next_node: int = 1,
+        height: int = 0,
+    ) -> None:
+        """The tree of collection ``number``; a new one if ``count`` is 0.
+
+        ``encode`` and ``decode`` turn items into what msgpack knows and back.
+        """
+        self.number = number
+        self.count = count
+        self.root = root
+        self.next_node = next_node
+        self.height = height  # of inner nodes above the leaves
+        self.cached = 0
+        self._reader = reader
+        self._ordered = ordered
+        self._item_bytes = item_bytes
+        self._encode = encode
+        self._decode = decode
+        self._young: dict[int, Node] = {}
+        self._old: dict[int, Node] = {}
+        self._dirty: dict[int, Node | None] = {}
+        self._frozen: dict[int, Node | bytes | None] = {}
+        self._pending: set[int] = set()  # frozen and not encoded yet
+        if not count:
+            leaf = Leaf([], 0)
+            self._young[root] = self._dirty[root] = leaf
+
+    # -- nodes -----------------------------------------------------------------------------------------------
+
+    def _node(self, number: int) -> Node:
+        """A node, brought into the cache."""
+        node = self._young.get(number)
+        if node is None:
+            node = self._old.pop(number, None)
+            if node is None:
+                node = self._fetch(number)
+                if type(node) is Leaf:
+                    self.cached += len(node.items)
+            self._young[number] = node
+        return node
+
+    def _peek(self, number: int) -> Node:
+        """A node; what is read from disk is not kept."""
+        return self._young.get(number) or self._old.get(number) or self._fetch(number)
+
+    def _fetch(self, number: int) -> Node:
+        changed = self._dirty.get(number) or self._frozen.get(number)
+        if isinstance(changed, Leaf | Inner):
+            return changed
+        key = node_key(self.number, number)
+        raw = self._reader.get(key)
+        assert raw is not None, f"node {number} of collection {self.number} is missing"
+        return self._decoded(decode_element(key, raw))
+
+    def _decoded(self, content: bytes) -> Node:
+        if content[0] == 0:
+            items = self._decode(msgpack.unpackb(memoryview(content)[1:]))
+            return Leaf(items, sum(map(self._item_bytes, items)))
+        children, counts, bounds = msgpack.unpackb(memoryview(content)[1:])
+        return Inner(children, counts, self._decode(bounds) if self._ordered else bounds)
+
+    def _encoded(self, node: Node) -> bytes:
+        packed: bytes
+        if type(node) is Leaf:
+            packed = msgpack.packb(self._encode(node.items))
+            return b"\0" + packed
+        assert type(node) is Inner
+        bounds = self._encode(node.bounds) if self._ordered else node.bounds
+        packed = msgpack.packb([node.children, node.counts, bounds])
+        return b"\1" + packed
+
+    def _touch(self, number: int, node: Node) -> None:
+        """The node is about to change."""
+        if number not in self._dirty:
+            if number in self._pending:
+                self._pending.discard(number)
+                self._frozen[number] = self._encoded(node)
+            self._dirty[number] = node
+
+    def _new_node(self, node: Node) -> int:
+        number = self.next_node
+        self.next_node += 1
+        self._young[number] = self._dirty[number] = node
+        return number
+
+    def _forget(self, number: int) -> None:
+        self._young.pop(number, None)
+        self._old.pop(number, None)
+        self._dirty[number] = None
+
+    # -- finding ---------------------------------------------------------------------------------------------
+
+    def index_of(self, item: Any) -> int:
+        """How many items stand before ``item``, which need not be there; for ordered trees."""
+        before = 0
+        node = self._node(self.root)
+        while type(node) is Inner:
+            at = _child_of(node, item)
+            before += sum(node.counts[:at])
+            node = self._node(node.children[at])
+        assert type(node) is Leaf
+        return before + bisect_left(node.items, item)
+
+    def get(self, index: int) -> Any:
+        """The item at a position, 0 <= index < count."""
+        node = self._node(self.root)
+        while type(node) is Inner:
+            at, index = _position(node, index)
+            node = self._node(node.children[at])
+        assert type(node) is Leaf
+        return node.items[index]
+
+    def slice(self, start: int, stop: int, *, reverse: bool = False) -> Iterator[Any]:
+        """The items with start <= index < stop, the last one first if ``reverse``; none may change meanwhile.
+
+        A long slice does not fill the cache.
+        """
+        if start < stop:
+            keep = stop - start <= LEAF_ITEMS_MAX
+            for items in self._portions(self.root, start, stop, reverse, keep):
+                yield from items
+
+    def reachable(self) -> set[int]:
+        """The numbers of all nodes; reads the inner ones."""
+        level = [self.root]
+        found = {self.root}
+        for _ in range(self.height):
+            inner = [node for node in map(self._peek, level) if type(node) is Inner]
+            level = [child for node in inner for child in node.children]
+            found.update(level)
+        return found
+
+    def _portions(self, number: int, start: int, stop: int, reverse: bool, keep: bool) -> Iterator[list[Any]]:
+        node = self._node(number) if keep else self._peek(number)
+        if type(node) is Leaf:
+            items = node.items[max(start, 0) : stop]
+            yield items[::-1] if reverse else items
+            return
+        assert type(node) is Inner
+        before = 0
+        parts = []
+        for child, count in zip(node.children, node.counts, strict=True):
+            if before >= stop:
+                break
+            if before + count > start:
+                parts.append((child, start - before, stop - before))
+            before += count
+        for child, first, end in reversed(parts) if reverse else parts:
+            yield from self._portions(child, first, end, reverse, keep)
+
+    def _search(self, item: Any) -> tuple[Path, int, Leaf]:
+        """The way to the leaf where an item is, or would be."""
+        path: Path = []
+        number, node = self.root, self._node(self.root)
+        while type(node) is Inner:
+            at = _child_of(node, item)
+            path.append((number, node, at))
+            number = node.children[at]
+            node = self._node(number)
+        assert type(node) is Leaf
+        return path, number, node
+
+    def _descend(self, index: int) -> tuple[Path, int, Leaf, int]:
+        """The way to the leaf of a position, and the position in it."""
+        path: Path = []
+        number, node = self.root, self._node(self.root)
+        while type(node) is Inner:
+            at, index = _position(node, index)
+            path.append((number, node, at))
+            number = node.children[at]
+            node = self._node(number)
+        assert type(node) is Leaf
+        return path, number, node, index
+
+    # -- changing --------------------------------------------------------------------------------------------
+
+    def add(self, item: Any) -> None:
+        """Put an item where it belongs; for ordered trees."""
+        path, number, leaf = self._search(item)
+        self._insert(path, number, leaf, bisect_right(leaf.items, item), item)
+
+    def insert(self, index: int, item: Any) -> None:
+        """Put an item before the one at ``index``; ``count`` puts it behind the last one."""
+        path, number, leaf, index = self._descend(index)
+        self._insert(path, number, leaf, index, item)
+
+    def _insert(self, path: Path, number: int, leaf: Leaf, index: int, item: Any) -> None:
+        self.count += 1
+        self.cached += 1
+        for above, inner, at in path:
+            self._touch(above, inner)
+            inner.counts[at] += 1
+        self._touch(number, leaf)
+        leaf.items.insert(index, item)
+        leaf.size += self._item_bytes(item)
+        if len(leaf.items) > LEAF_ITEMS_MAX or leaf.size > LEAF_BYTES_MAX:
+            self._split_leaf(path, number, leaf, index)
+
+    def _split_leaf(self, path: Path, number: int, leaf: Leaf, index: int) -> None:
+        """Cut a leaf in two; at the ends of the sequence so that what was full stays full."""
+        items = leaf.items
+        if len(items) == 1:
+            return
+        if index == len(items) - 1:
+            at = index
+        elif index == 0:
+            at = 1
+        else:
+            at = len(items) // 2
+        right = Leaf(items[at:], 0)
+        del items[at:]
+        right.size = sum(map(self._item_bytes, right.items))
+        leaf.size -= right.size
+        self._add_child(path, number, self._new_node(right), len(right.items), right.items[0])
+
+    def _add_child(self, path: Path, left: int, right: int, count: int, bound: Any) -> None:
+        """A node was cut: hang the right part, with ``count`` items, beside the left one."""
+        if not self._ordered:
+            bound = None
+        if not path:
+            # The first bound is never looked at.
+            self.root = self._new_node(Inner([left, right], [self.count - count, count], [bound, bound]))
+            self.height += 1
+            return
+        number, inner, at = path.pop()
+        inner.counts[at] -= count
+        inner.children.insert(at + 1, right)
+        inner.counts.insert(at + 1, count)
+        inner.bounds.insert(at + 1, bound)
+        if len(inner.children) > CHILDREN_MAX:
+            half = len(inner.children) - 1 if at + 2 == len(inner.children) else len(inner.children) // 2
+            other = Inner(inner.children[half:], inner.counts[half:], inner.bounds[half:])
+            del inner.children[half:], inner.counts[half:], inner.bounds[half:]
+            self._add_child(path, number, self._new_node(other), sum(other.counts), other.bounds[0])
+
+    def remove(self, item: Any) -> None:
+        """Take an item away that is there; for ordered trees."""
+        path, number, leaf = self._search(item)
+        index = bisect_left(leaf.items, item)
+        assert leaf.items[index] == item
+        self._delete(path, number, leaf, index)
+
+    def pop(self, index: int) -> Any:
+        """Take the item at a position away; the item."""
+        path, number, leaf, index = self._descend(index)
+        return self._delete(path, number, leaf, index)
+
+    def replace(self, index: int, item: Any) -> Any:
+        """Put an item in the place of another; the other.  Not for ordered trees."""
+        path, number, leaf, index = self._descend(index)
+        self._touch(number, leaf)
+        old = leaf.items[index]
+        leaf.items[index] = item
+        leaf.size += self._item_bytes(item) - self._item_bytes(old)
+        if leaf.size > LEAF_BYTES_MAX and len(leaf.items) > 1:
+            for above, inner, _ in path:
+                self._touch(above, inner)
+            self._split_leaf(path, number, leaf, index)
+        return old
+
+    def _delete(self, path: Path, number: int, leaf: Leaf, index: int) -> Any:
+        self.count -= 1
+        self.cached -= 1
+        for above, inner, at in path:
+            self._touch(above, inner)
+            inner.counts[at] -= 1
+        self._touch(number, leaf)
+        item = leaf.items.pop(index)
+        leaf.size -= self._item_bytes(item)
+        if path and len(leaf.items) < MERGED_ITEMS_MAX:
+            if not leaf.items:
+                self._drop_child(path, number)
+            else:
+                self._merge(path, leaf)
+        return item
+
+    def _merge(self, path: Path, leaf: Leaf) -> None:
+        """Let a leaf take over its right neighbour if both have little."""
+        _, inner, at = path[-1]
+        if at + 1 == len(inner.children) or inner.counts[at] + inner.counts[at + 1] > MERGED_ITEMS_MAX:
+            return
+        right = inner.children[at + 1]
+        neighbour = self._node(right)
+        assert type(neighbour) is Leaf
+        if leaf.size + neighbour.size > LEAF_BYTES_MAX:
+            return
+        leaf.items += neighbour.items
+        leaf.size += neighbour.size
+        inner.counts[at] += inner.counts[at + 1]
+        inner.counts[at + 1] = 0
+        number, node, _ = path.pop()
+        path.append((number, node, at + 1))
+        self._drop_child(path, right)
+
+    def _drop_child(self, path: Path, number: int) -> None:
+        """A node has nothing left: take it out of its parent, and roots with one child out of the way."""
+        while True:
+            self._forget(number)
+            if not path:
+                self._start_anew()
+                return
+            number, inner, at = path.pop()
+            del inner.children[at], inner.counts[at], inner.bounds[at]
+            if inner.children:
+                self._lower_root()
+                return
+
+    def _start_anew(self) -> None:
+        self.root = self._new_node(Leaf([], 0))
+        self.height = 0
+
+    def _lower_root(self) -> None:
+        """Take roots with one child out of the way."""
+        while self.height:
+            root = self._node(self.root)
+            assert type(root) is Inner
+            if len(root.children) > 1:
+                return
+            self._forget(self.root)
+            self.root = root.children[0]
+            self.height -= 1
+
+    def delete_range(self, start: int, stop: int) -> None:
+        """Take the items with 0 <= start <= index < stop <= count away; whole leaves are not even read."""
+        if start >= stop:
+            return
+        if stop - start == self.count:
+            self._drop_subtree(self.root, self.height)
+            self._start_anew()
+        else:
+            self._cut(self.root, self.height, start, stop)
+            self._lower_root()
+        self.count -= stop - start
+
+    def _cut(self, number: int, height: int, start: int, stop: int) -> None:
+        """Take items of a subtree away, but not all."""
+        node = self._node(number)
+        self._touch(number, node)
+        if type(node) is Leaf:
+            node.size -= sum(map(self._item_bytes, node.items[start:stop]))
+            del node.items[start:stop]
+            self.cached -= stop - start
+            return
+        assert type(node) is Inner
+        kept = []
+        before = 0
+        for at, (child, count) in enumerate(zip(node.children, node.counts, strict=True)):
+            first, end = max(start - before, 0), min(stop - before, count)
+            before += count
+            if first >= end:
+                kept.append(at)
+            elif end - first == count:
+                self._drop_subtree(child, height - 1)
+            else:
+                self._cut(child, height - 1, first, end)
+                node.counts[at] -= end - first
+                kept.append(at)
+        node.children = [node.children[at] for at in kept]
+        node.counts = [node.counts[at] for at in kept]
+        node.bounds = [node.bounds[at] for at in kept]
+
+    def _drop_subtree(self, number: int, height: int) -> None:
+        if height:
+            node = self._peek(number)
+            assert type(node) is Inner
+            for child in node.children:
+                self._drop_subtree(child, height - 1)
+        else:
+            leaf = self._young.get(number) or self._old.get(number)
+            if type(leaf) is Leaf:
+                self.cached -= len(leaf.items)
+        self._forget(number)
+
+    # -- memory ----------------------------------------------------------------------------------------------
+
+    def drop_unused(self, entries_max: int) -> int:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        dropped = 0
+        for _ in range(2):
+            old = self._old
+            while old and dropped < entries_max:
+                _, node = old.popitem()
+                if type(node) is Leaf:
+                    dropped += len(node.items)
+            if old:
+                break
+            self._old, self._young = self._young, {}
+        self.cached -= dropped
+        return dropped
+
+    def free_some(self) -> bool:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        for nodes in (self._young, self._old, self._dirty):
+            for _ in range(min(NODES_PER_STEP, len(nodes))):
+                nodes.popitem()
+        return bool(self._young or self._old or self._dirty)
+
+    # -- checkpoint ------------------------------------------------------------------------------------------
+
+    def freeze(self) -> list[list[int]]:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        assert not self._frozen
+        self._frozen.update(self._dirty)
+        self._pending.update(self._dirty)
+        self._dirty = {}
+        return [sorted(self._frozen)]
+
+    def encode(self, portion: list[int]) -> Iterator[tuple[bytes, bytes | None]]:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        for number in portion:
+            node = self._frozen[number]
+            key = node_key(self.number, number)
+            if node is None:
+                yield key, None
+                continue
+            self._pending.discard(number)
+            yield key, encode_element(key, node if isinstance(node, bytes) else self._encoded(node))
+
+    def committed(self) -> None:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        self._frozen = {}
+        self._pending = set()
+
+    def rolled_back(self) -> None:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        for number, node in self._frozen.items():
+            if number not in self._dirty:
+                assert not isinstance(node, bytes)
+                self._dirty[number] = node
+        self._frozen = {}
+        self._pending = set()
+
+
+def _child_of(node: Inner, item: Any) -> int:
+    """Which child holds an item, or would hold it."""
+    return max(bisect_right(node.bounds, item, 1) - 1, 0)
+
+
+def _position(node: Inner, index: int) -> tuple[int, int]:
+    """Which child holds a position, and the position in it; one behind the last belongs to the last child."""
+    counts = node.counts
+    if index < counts[0]:
+        return 0, index
+    at = bisect_right(list(accumulate(counts)), index)
+    if at == len(counts):
+        return at - 1, index - sum(counts[:-1])
+    return at, index - sum(counts[:at])
