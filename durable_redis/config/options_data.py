@@ -163,6 +163,20 @@ _NAMES_ONLY: Final = " It decides what OBJECT ENCODING answers, not how the data
 COLLECTIONS: Final = in_group(
     "collections",
     Option(
+        "collection-compact-entries",
+        Integer(1, 1 << 16),
+        "512",
+        "A hash, list, set or sorted set with more elements than this has a record on disk for each element "
+        "(or for some hundred of them) instead of one for all: it can then be larger than memory, and a "
+        "change writes what has changed. It stays so when it becomes smaller.",
+    ),
+    Option(
+        "collection-compact-bytes",
+        Memory(64, 1 << 20),
+        "16kb",
+        "The same by the bytes of all elements of a collection.",
+    ),
+    Option(
         "hash-max-listpack-entries",
         Integer(0, LONG_MAX),
         "512",

@@ -212,7 +212,7 @@ class Database:
             if isinstance(collection, Expanded):
                 self.keyspace.bury_collection(collection)
             self.delete(key, moved=True)
-        elif outgrown(collection):
+        elif outgrown(collection, self.keyspace.limits):
             keyspace = self.keyspace
             collection = expand(collection, keyspace.reader, keyspace.new_collection)
             shard = self.shards[shard_number(key)]

@@ -7,14 +7,10 @@ from typing import Any, Final
 
 from durable_redis.objects.collection import FORM_COMPACT, Collection, unpack
 from durable_redis.objects.entry import Value
-from durable_redis.objects.expanded import (
-    COMPACT_BYTES_MAX,
-    COMPACT_ENTRIES_MAX,
-    FORM_EXPANDED,
-    Expanded,
-)
+from durable_redis.objects.expanded import FORM_EXPANDED, Expanded
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.hash_expanded import ExpandedHash
+from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.list import List
 from durable_redis.objects.list_expanded import ExpandedList
 from durable_redis.objects.set import Set
@@ -63,12 +59,12 @@ def expanded_number(kind: int, body: bytes) -> int:
     return int(unpack(body)[0]) if kind != TYPE_STRING and body[0] == FORM_EXPANDED else 0
 
 
-def outgrown(collection: Collection) -> bool:
+def outgrown(collection: Collection, limits: EncodingLimits) -> bool:
     """Whether a compact collection has become too large to be one record."""
     return (
         not collection.expanded
         and collection.kind in EXPANDED
-        and (len(collection) > COMPACT_ENTRIES_MAX or collection.payload_bytes > COMPACT_BYTES_MAX)
+        and (len(collection) > limits.compact_entries or collection.payload_bytes > limits.compact_bytes)
     )
 
 

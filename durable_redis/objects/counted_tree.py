@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 from typing import Any, Final
 
 import msgpack
 
+from durable_redis.objects.tree_nodes import Inner, Leaf, Node, Path, child_of, position_of
 from storage.backends.base import Reader
 from storage.records import decode_element, encode_element, node_key
 
@@ -29,31 +29,6 @@ LEAF_BYTES_MAX: Final = 8 << 10
 CHILDREN_MAX: Final = 128
 MERGED_ITEMS_MAX: Final = LEAF_ITEMS_MAX // 2  # two neighbours with so few items become one
 NODES_PER_STEP: Final = 64  # freed at a time
-
-
-class Leaf:
-    """Items.  ``size`` is their bytes."""
-
-    __slots__ = ("items", "size")
-
-    def __init__(self, items: list[Any], size: int) -> None:
-        self.items = items
-        self.size = size
-
-
-class Inner:
-    """Children by number, with the items below each and a lower bound of each."""
-
-    __slots__ = ("bounds", "children", "counts")
-
-    def __init__(self, children: list[int], counts: list[int], bounds: list[Any]) -> None:
-        self.children = children
-        self.counts = counts
-        self.bounds = bounds
-
-
-Node = Leaf | Inner
-Path = list[tuple[int, Inner, int]]  # number and node, and which child was taken
 
 
 class CountedTree:
@@ -186,7 +161,7 @@ class CountedTree:
         before = 0
         node = self._node(self.root)
         while type(node) is Inner:
-            at = _child_of(node, item)
+            at = child_of(node, item)
             before += sum(node.counts[:at])
             node = self._node(node.children[at])
         assert type(node) is Leaf
@@ -196,7 +171,7 @@ class CountedTree:
         """The item at a position, 0 <= index < count."""
         node = self._node(self.root)
         while type(node) is Inner:
-            at, index = _position(node, index)
+            at, index = position_of(node, index)
             node = self._node(node.children[at])
         assert type(node) is Leaf
         return node.items[index]
@@ -244,7 +219,7 @@ class CountedTree:
         path: Path = []
         number, node = self.root, self._node(self.root)
         while type(node) is Inner:
-            at = _child_of(node, item)
+            at = child_of(node, item)
             path.append((number, node, at))
             number = node.children[at]
             node = self._node(number)
@@ -256,7 +231,7 @@ class CountedTree:
         path: Path = []
         number, node = self.root, self._node(self.root)
         while type(node) is Inner:
-            at, index = _position(node, index)
+            at, index = position_of(node, index)
             path.append((number, node, at))
             number = node.children[at]
             node = self._node(number)
@@ -520,19 +495,3 @@ class CountedTree:
                 self._dirty[number] = node
         self._frozen = {}
         self._pending = set()
-
-
-def _child_of(node: Inner, item: Any) -> int:
-    """Which child holds an item, or would hold it."""
-    return max(bisect_right(node.bounds, item, 1) - 1, 0)
-
-
-def _position(node: Inner, index: int) -> tuple[int, int]:
-    """Which child holds a position, and the position in it; one behind the last belongs to the last child."""
-    counts = node.counts
-    if index < counts[0]:
-        return 0, index
-    at = bisect_right(list(accumulate(counts)), index)
-    if at == len(counts):
-        return at - 1, index - sum(counts[:-1])
-    return at, index - sum(counts[:at])

@@ -13,8 +13,6 @@ from typing import Any, ClassVar, Final, Protocol
 from durable_redis.objects.collection import Collection
 
 FORM_EXPANDED: Final = 1  # the first byte of a body (``storage/FORMAT.md``)
-COMPACT_ENTRIES_MAX: Final = 512  # a collection with more elements, …
-COMPACT_BYTES_MAX: Final = 16 << 10  # … or with more bytes in them, is expanded
 
 
 class Store(Protocol):

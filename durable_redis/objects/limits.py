@@ -1,7 +1,7 @@
-"""Up to where Redis keeps a collection in one flat block, and what OBJECT ENCODING says by that.
+"""Up to where a collection is small: for Redis, which names its encodings by that, and for us.
 
-The options of ``redis.conf`` by the same names.  They decide names only: how a collection lies on disk is a
-matter of ``storage/FORMAT.md``.
+The options of ``redis.conf`` decide what OBJECT ENCODING says.  Whether a collection is one record or many
+(``storage/FORMAT.md``) is decided by the two options of our own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Final
 
 @dataclass(slots=True)
 class EncodingLimits:
-    """Entries are counts, values are bytes of one element."""
+    """Entries are counts, values are bytes of one element; ``compact_bytes`` are those of all elements."""
 
+    compact_entries: int = 512
+    compact_bytes: int = 16 << 10
     hash_entries: int = 512
     hash_value_bytes: int = 64
     set_entries: int = 512
@@ -24,6 +26,8 @@ class EncodingLimits:
 
 
 OPTIONS: Final = {
+    "collection-compact-entries": "compact_entries",
+    "collection-compact-bytes": "compact_bytes",
     "hash-max-listpack-entries": "hash_entries",
     "hash-max-listpack-value": "hash_value_bytes",
     "set-max-intset-entries": "set_entries",

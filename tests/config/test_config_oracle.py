@@ -104,7 +104,7 @@ LEFT_OUT = {
 }
 REFUSED_HERE = ("only by a restart", "is not supported yet", "see option 'appendfsync'")
 NOT_TOUCHED = {"port", "bind"}  # would cut the connection
-OURS = ("backend", "wal-", "checkpoint-", "disk-reserve")
+OURS = ("backend", "wal-", "checkpoint-", "disk-reserve", "collection-")
 COMPARED = [name for name in Config().names() if name not in NOT_TOUCHED and not name.startswith(OURS)]
 
 

@@ -37,6 +37,8 @@ OURS_ONLY = {
     "wal-retention-bytes",
     "checkpoint-interval",
     "checkpoint-wal-bytes",
+    "collection-compact-bytes",
+    "collection-compact-entries",
     "disk-reserve",
 }
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from durable_redis.engine.recovery import StorageOptions, recover
+from durable_redis.keyspace import keyspace as keyspace_module
 from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.keyspace.scan import walk_all
-from durable_redis.objects import codec, counted_tree
+from durable_redis.objects import counted_tree
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Value, expires_of
 from durable_redis.objects.hash import Hash
+from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
 from durable_redis.objects.sorted_set import SortedSet
@@ -39,7 +42,7 @@ KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for numb
 @pytest.fixture(autouse=True)
 def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a dozen elements are many here."""
-    monkeypatch.setattr(codec, "COMPACT_ENTRIES_MAX", 4)
+    monkeypatch.setattr(keyspace_module, "EncodingLimits", partial(EncodingLimits, compact_entries=4))
     monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 3)
     monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 3)
     monkeypatch.setattr(counted_tree, "MERGED_ITEMS_MAX", 2)

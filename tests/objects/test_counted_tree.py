@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from durable_redis.objects import counted_tree
+from durable_redis.objects import counted_tree, tree_nodes
 from durable_redis.objects.counted_tree import CountedTree
 from storage.backends.memory import MemoryBackend
 from storage.records import collection_range
@@ -94,7 +94,7 @@ class Machine:
                 item = self.item()
                 assert tree.index_of(item) == bisect_left(model, item)
         cached = [node for nodes in (tree._young, tree._old) for node in nodes.values()]
-        items = sum(len(node.items) for node in cached if isinstance(node, counted_tree.Leaf))
+        items = sum(len(node.items) for node in cached if isinstance(node, tree_nodes.Leaf))
         assert tree.cached == items
 
     def meta(self) -> dict[str, int]:

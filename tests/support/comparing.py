@@ -66,6 +66,22 @@ def _same_members(expected: Any, actual: Any) -> bool:
     return sorted(map(repr, expected)) == sorted(map(repr, actual))
 
 
+def _same_length(expected: Any, actual: Any) -> bool:
+    """Elements drawn by chance: as many, and as many of each type."""
+    if isinstance(expected, list) and isinstance(actual, list):
+        return sorted(map(outline, expected)) == sorted(map(outline, actual))
+    return outline(expected) == outline(actual)
+
+
+def _same_scan(expected: Any, actual: Any) -> bool:
+    """A call of HSCAN, SSCAN or ZSCAN: the elements if both servers returned all of them at once."""
+    if outline(expected) != outline(actual) or not isinstance(expected, list):
+        return False
+    if len(actual) != 2 or not isinstance(actual[1], list):
+        return False
+    return expected[0] != b"0" or actual[0] != b"0" or _same_members(expected[1], actual[1])
+
+
 def _close_milliseconds(expected: Any, actual: Any) -> bool:
     return close_times(expected, actual, TOLERANCE_MS)
 
@@ -94,6 +110,8 @@ def _same_hello(expected: Any, actual: Any) -> bool:
 
 _RULES: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "KEYS": _same_members,
+    "ZRANDMEMBER": _same_length,
+    "ZSCAN": _same_scan,
     "HELLO": _same_hello,
     "TTL": _close_seconds,
     "EXPIRETIME": _close_seconds,

@@ -39,6 +39,8 @@ DEFAULTS: dict[str, Any] = {
     "enable-debug-command": "yes",
     "proto-max-bulk-len": 512 << 20,
     "client-query-buffer-limit": 1 << 30,
+    "collection-compact-entries": 512,
+    "collection-compact-bytes": 16 << 10,
     "hash-max-listpack-entries": 512,
     "hash-max-listpack-value": 64,
     "set-max-intset-entries": 512,
