@@ -18,6 +18,7 @@ from durable_redis.commands.table import LOADING, READONLY, STALE, command, cont
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error
 from durable_redis.heap import give_back
 from durable_redis.keyspace.memory import ENTRY_OVERHEAD_BYTES, value_bytes
+from durable_redis.objects.collection import Collection
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import OK, Reply, Verbatim
 
@@ -28,7 +29,7 @@ FRAGMENTED_RATIO: Final = 1.4
 
 @command("MEMORY|USAGE", arity=-3, flags=READONLY, keys=(key_spec("RO", first=2),))
 def memory_usage(ctx: Context, argv: list[bytes]) -> Reply:
-    """Bytes that a key and its value take in memory; null if there is no such key."""
+    """Bytes that a key and its value take in memory, or would if all of it were there; null without a key."""
     options = iter(argv[3:])
     for option in options:
         count = next(options, None)
@@ -42,7 +43,8 @@ def memory_usage(ctx: Context, argv: list[bytes]) -> Reply:
     value = ctx.peek(argv[2])
     if value is None:
         return None
-    return getsizeof(argv[2]) + value_bytes(value) + ENTRY_OVERHEAD_BYTES
+    size = value.whole_bytes() if isinstance(value, Collection) else value_bytes(value)
+    return getsizeof(argv[2]) + size + ENTRY_OVERHEAD_BYTES
 
 
 @command(

@@ -38,7 +38,11 @@ class Collection(Entry):
         raise NotImplementedError
 
     def memory_bytes(self) -> int:
-        """About what the collection takes in memory."""
+        """About what the collection takes in memory now."""
+        return self.whole_bytes()
+
+    def whole_bytes(self) -> int:
+        """About what the collection takes when all of it is in memory."""
         return self.OBJECT_OVERHEAD_BYTES + self.payload_bytes + len(self) * self.ELEMENT_OVERHEAD_BYTES
 
     def encoding(self) -> str:
