@@ -20,6 +20,8 @@ from storage.errors import FormatError, LockedError, StorageError
 FORMAT = 1
 IDENTITY = "IDENTITY"
 LOCK = "LOCK"
+CREATING = "CREATING"  # is there from the beginning of the first start until IDENTITY is
+PARTS = ("wal", "leveldb", "lmdb")
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ def open_directory(
     """
     if disk.exists(f"{path}/{IDENTITY}"):
         identity = _read_identity(disk, path)
+        if disk.exists(f"{path}/{CREATING}"):
+            disk.unlink(f"{path}/{CREATING}")
         if identity.backend != backend:
             raise FormatError(
                 f"data directory {path} was made with backend {identity.backend}, not {backend}",
@@ -75,7 +79,10 @@ def open_directory(
             )
         return identity, False
     present = set(disk.listdir(path))
-    ours = sorted(present & {"wal", "leveldb", "lmdb"})
+    if CREATING in present:  # a first start that never came to its end: nobody was told of anything in it
+        _clear(disk, path)
+        present = set(disk.listdir(path))
+    ours = sorted(present.intersection(PARTS))
     if any(disk.listdir(f"{path}/{name}") for name in ours):
         raise FormatError(
             f"data directory {path} holds {', '.join(ours)} but no {IDENTITY} file",
@@ -87,8 +94,17 @@ def open_directory(
             f"data directory {path} holds data of another server: {', '.join(theirs)}",
             "use another directory, see option 'dir'; those files have not been touched",
         )
-    identity = Identity(secrets.token_hex(20), backend, time_ms)
-    return identity, True
+    write_atomically(disk, path, CREATING, b"")
+    return Identity(secrets.token_hex(20), backend, time_ms), True
+
+
+def _clear(disk: Disk, path: str) -> None:
+    """Remove what a first start has made so far."""
+    present = disk.listdir(path)
+    for part in PARTS:
+        if part in present:
+            for name in disk.listdir(f"{path}/{part}"):
+                disk.unlink(f"{path}/{part}/{name}")
 
 
 def write_identity(disk: Disk, path: str, identity: Identity) -> None:
@@ -103,6 +119,7 @@ def write_identity(disk: Disk, path: str, identity: Identity) -> None:
         indent=1,
     )
     write_atomically(disk, path, IDENTITY, text.encode() + b"\n")
+    disk.unlink(f"{path}/{CREATING}")
 
 
 def _read_identity(disk: Disk, path: str) -> Identity:

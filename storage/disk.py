@@ -36,6 +36,9 @@ class Disk(Protocol):
     def fsync(self, fd: int) -> None:
         """Make the file and its metadata durable."""
 
+    def drop_cache(self, fd: int) -> None:
+        """Forget what is cached of the file and not waiting to be written: it is read from the disk next."""
+
     def truncate(self, fd: int, length: int) -> None:
         """Cut the file, or extend it with zeros."""
 
@@ -82,6 +85,10 @@ class RealDisk:
     def open(self, path: str, *, create: bool = False) -> int:
         """Open for reading and writing; the descriptor is not inherited."""
         return os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640)
+
+    def drop_cache(self, fd: int) -> None:
+        """Forget the file's clean pages."""
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def mkdir(self, path: str) -> None:
         """Make the directory and its parents; it may exist."""

@@ -20,7 +20,7 @@ from storage.wal.log import Log
 SYNC_SLOW_MS = 2.0  # above this mean, syncs move to the worker
 SYNC_QUICK_MS = 1.0  # below it they come back
 SYNC_WEIGHT = 0.05  # of one sync in the running mean
-EVERYSEC_MS = 1000
+EVERYSEC_SECONDS = 1.0
 
 Release = Callable[[], None]
 
@@ -45,7 +45,7 @@ class Durability:
         self._syncing = False
         self._sync_wanted = False
         self._held: deque[tuple[int, Release]] = deque()
-        self._last_sync_ms = 0
+        self._last_sync = -1.0e9
         self._now_ms = 0  # when the last batch ended
 
     @property
@@ -155,12 +155,15 @@ class Durability:
             self._held.popleft()[1]()
         self.on_durable()
 
-    def cron(self, now_ms: int) -> None:
-        """Ten times a second: the sync of ``everysec``, and the vouch when idle."""
+    def cron(self, now_ms: int, monotonic: float) -> None:
+        """Ten times a second: the sync of ``everysec``, and the vouch when idle.
+
+        Seconds are counted on the ``monotonic`` clock: the wall clock may be set back.
+        """
         log = self.log
         if self.policy == "everysec" and log.durable < log.written:
-            if now_ms - self._last_sync_ms >= EVERYSEC_MS:
-                self._last_sync_ms = now_ms
+            if monotonic - self._last_sync >= EVERYSEC_SECONDS:
+                self._last_sync = monotonic
                 self.request_sync()
         elif not self._syncing:
             log.vouch(now_ms)

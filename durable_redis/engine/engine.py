@@ -44,7 +44,7 @@ from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.objects.limits import OPTIONS as LIMIT_OPTIONS
 from durable_redis.resp.encoder import encode
 from durable_redis.resp.replies import NO_REPLY
-from storage.errors import DiskFullError, StorageError
+from storage.errors import DamagedError, DiskFullError, StorageError
 from storage.wal.log import payload_of
 
 DISK_FULL = (
@@ -259,6 +259,13 @@ class Engine:
         except ReplyError as error:
             command.failed_calls += 1
             self._reply_error(client, error)
+        except DamagedError as error:
+            # Reading met it, so nothing has changed; other keys are as good as before.
+            if self._effects:
+                raise
+            command.failed_calls += 1
+            logger.error("%s: %s (%s)", command.name, error, error.hint)
+            self._reply_error(client, ReplyError(f"ERR the data on disk is damaged: {error}"))
         except StorageError:
             raise
         except Exception as error:

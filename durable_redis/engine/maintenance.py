@@ -26,7 +26,7 @@ CRON_MS = 100
 LOADED_BYTES_PER_CHECK = 16 << 20
 EVICTIONS_PER_COMMAND = 16
 ESTIMATES_PER_LIMIT = 16  # memory is estimated again when so large a part of ``maxmemory`` has been written
-RETRY_MS = 1000
+RETRY_SECONDS = 1.0
 LOG_MARGIN_BYTES = 256 << 10  # of prepared log, kept on a full disk for removals that nobody asked for
 COLLECT_OBJECTS = 10_000
 COLLAPSE_GROWTH_BYTES = 32 << 20
@@ -48,8 +48,9 @@ class Maintenance:
         self.evicting = False
         self.policy = "noeviction"
         self._next_cron_ms = 0
-        self._retry_ms = 0
-        self._spare_retry_ms = 0
+        self._retry = 0.0
+        self._last_checkpoint = engine.clock.monotonic()
+        self._spare_retry = 0.0
         self._save_requested = False
         self._checked_position = engine.log.written
         self.huge_pages = HugePages()
@@ -64,19 +65,20 @@ class Maintenance:
         if now < self._next_cron_ms <= now + CRON_MS:
             return
         self._next_cron_ms = now + CRON_MS
+        seconds = engine.clock.monotonic()
         engine.count_fast_calls()
-        engine.statistics.sample(engine.clock.monotonic())
-        engine.durability.cron(now)
+        engine.statistics.sample(seconds)
+        engine.durability.cron(now, seconds)
         self._check_disk()
         self._check_memory()
         background = engine.background
-        if engine.log.wants_spare and now >= self._spare_retry_ms:
+        if engine.log.wants_spare and seconds >= self._spare_retry:
             background.start("spare", self._spare_task())
         if engine.keyspace.may_expire and self.active_expire:
             background.start("expiry", self._expiry_task())
         if engine.keyspace.has_remains:
             background.start("bury", self._bury_task())
-        if self.checkpoint_due(now):
+        if self.checkpoint_due():
             self.start_checkpoint()
         elif engine.keyspace.sweep_pending and not background.running("checkpoint"):
             background.start("sweep", self._sweep_task())
@@ -118,12 +120,12 @@ class Maintenance:
             recycled = engine.log.release(engine.keyspace.state.position, keep)
         except OSError as error:
             logger.error("cannot tidy the log's directory: %s", error)
-            self._spare_retry_ms = engine.keyspace.now_ms + RETRY_MS
+            self._spare_retry = engine.clock.monotonic() + RETRY_SECONDS
             return
         result = yield Job(FILES_LANE, engine.log.spare_job(recycled))
         if not engine.log.finish_spare(result):
             logger.error("cannot prepare the next log segment: %s", result)
-            self._spare_retry_ms = engine.keyspace.now_ms + RETRY_MS
+            self._spare_retry = engine.clock.monotonic() + RETRY_SECONDS
 
     # -- memory ----------------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Maintenance:
         engine = self.engine
         engine.keyspace.memory.estimate()
         behind = engine.log.written > engine.keyspace.state.position
-        if behind and engine.keyspace.now_ms >= self._retry_ms:
+        if behind and engine.clock.monotonic() >= self._retry:
             self.start_checkpoint()
 
     def _collapse_when_grown(self) -> None:
@@ -200,16 +202,18 @@ class Maintenance:
             self._checked_position = engine.log.written
             if memory.pinned_bytes > memory.limit_bytes // ESTIMATES_PER_LIMIT:
                 self.start_checkpoint()  # evicted keys take memory until then
+        made = True
         for _ in range(EVICTIONS_PER_COMMAND):
             if not memory.over_limit():
                 break
             if not memory.evict(self.policy, samples):
                 if self._checked_position == engine.log.written:
-                    return False
+                    made = False
+                    break
                 memory.estimate()  # clients may have deleted something since
                 self._checked_position = engine.log.written
         engine.flush_effects()
-        return True
+        return made
 
     # -- keys ------------------------------------------------------------------------------------------------
 
@@ -250,11 +254,12 @@ class Maintenance:
 
     # -- checkpoints -----------------------------------------------------------------------------------------
 
-    def checkpoint_due(self, now: int) -> bool:
+    def checkpoint_due(self) -> bool:
         """Whether enough has happened, or enough time has passed, since the last one."""
         engine = self.engine
+        seconds = engine.clock.monotonic()
         behind = engine.log.written - engine.keyspace.state.position
-        if now < self._retry_ms or engine.background.running("sweep"):
+        if seconds < self._retry or engine.background.running("sweep"):
             return False
         if self._save_requested:
             return True
@@ -262,7 +267,7 @@ class Maintenance:
             return False
         if behind >= engine.config.get_int("checkpoint-wal-bytes"):
             return True
-        return now - self.last_checkpoint_ms >= engine.config.get_int("checkpoint-interval") * 1000
+        return seconds - self._last_checkpoint >= engine.config.get_int("checkpoint-interval")
 
     def start_checkpoint(self) -> bool:
         """Begin a checkpoint now; False if one is under way."""
@@ -306,6 +311,7 @@ class Maintenance:
             self._checkpoint_failed(error)
             return
         self.last_checkpoint_ms = keyspace.now_ms
+        self._last_checkpoint = engine.clock.monotonic()
         self.last_checkpoint_error = ""
         statistics = engine.statistics
         statistics.checkpoints += 1
@@ -325,7 +331,7 @@ class Maintenance:
         """Everything stays dirty and in the log; try again in a second."""
         self.last_checkpoint_error = str(error)
         self.engine.statistics.checkpoint_failures += 1
-        self._retry_ms = self.engine.keyspace.now_ms + RETRY_MS
+        self._retry = self.engine.clock.monotonic() + RETRY_SECONDS
         self._save_requested = True
         logger.error("checkpoint failed: %s (%s)", error, error.hint)
         self.engine.poll_waits()

@@ -7,6 +7,7 @@ nothing has expired.
 
 from __future__ import annotations
 
+import logging
 import random
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from durable_redis.objects.entry import expires_of
 from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.limits import EncodingLimits
 from storage.backends.base import Backend, WriteBatch
+from storage.errors import DamagedError, StorageError
 from storage.records import (
     PLACE_END,
     STATE_KEY,
@@ -38,6 +40,8 @@ from storage.records import (
     parse_key_record_key,
     place_of,
 )
+
+logger = logging.getLogger("durable_redis")
 
 Sink = Callable[[int, Effect], None]
 SWEEP_RECORDS = 1024
@@ -126,7 +130,11 @@ class Keyspace:
 
     def apply(self, db: Database, effect: Effect) -> Any:
         """Apply an effect and log it; the effect's result."""
-        result = EFFECTS[effect[0]](self, db, effect)
+        try:
+            result = EFFECTS[effect[0]](self, db, effect)
+        except DamagedError as error:
+            # Part of it may be done, and none of it is in the log: this is where the server has to end.
+            raise StorageError(f"{effect[0].decode()} met damage: {error}", error.hint) from error
         self.sink(db.index, effect)
         return result
 
@@ -182,6 +190,10 @@ class Keyspace:
             return
         fresh = Database(self, db.index, self._next_space, 0, 0)
         self._sweep.append(db.space)
+        for number in [number for number, space in self._moved.items() if space == db.space]:
+            # Its record may never have come into this space on disk, where the sweep would find it.
+            del self._moved[number]
+            self.dead_collections.append(number)
         self._graveyard.append(db.shards)
         self._next_space += 1
         self._spaces[db.index] = fresh.space
@@ -232,7 +244,12 @@ class Keyspace:
         candidates = self.expiry.due(self.now_ms, EXPIRE_CANDIDATES)
         for expires_ms, space, key in candidates:
             db = self.database_of_space(space)
-            value = db.find(key) if db is not None else None
+            try:
+                value = db.find(key) if db is not None else None
+            except DamagedError as error:
+                logger.error("a key that has expired cannot be read: %s (%s)", error, error.hint)
+                self.dead_index.append(expiry_key(expires_ms, space, place_of(key), key))
+                continue
             if value is not None and 0 < expires_of(value) <= self.now_ms:
                 assert db is not None
                 self.expire(db, key)

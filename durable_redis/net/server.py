@@ -97,8 +97,8 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
 
 
 def _die(error: BaseException) -> NoReturn:
-    """The log failed: end at once, without a reply to anything that is not on disk."""
-    logger.critical("the log failed, stopping without further replies: %s", error)
+    """The log or the backend failed: end at once, without a reply to anything that is not on disk."""
+    logger.critical("storage failed, stopping without further replies: %s", error)
     os.write(2, f"durable-redis-server: {error} ({getattr(error, 'hint', '')})\n".encode())
     os._exit(1)
 

@@ -67,12 +67,14 @@ class Log:
         self._sync_jobs = 0  # made and not finished
         self._unsynced: list[int] = []  # descriptors of earlier segments that still need a sync
         self._old: list[Segment] = []
-        self._vouched = position  # how far an existing frame says the log is durable
+        self._vouched = 0  # how far a frame of this segment or a later one says the log is durable
         for left_over in segments.list_spares(disk, directory):
             disk.unlink(left_over)
         first = segments.prepare_spare(disk, directory, 0, min(segment_bytes, FIRST_SEGMENT_BYTES))
         self._segment = segments.activate(disk, directory, first, log_id, position, time_ms)
         self._offset = SEGMENT_HEADER_BYTES
+        self.vouch(time_ms)
+        disk.fdatasync(self._segment.fd)
 
     # -- appending -------------------------------------------------------------------------------------------
 

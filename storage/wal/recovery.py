@@ -3,7 +3,7 @@
 The rule is in ``storage/FORMAT.md``: the first place that is not a frame ends the log, unless something
 behind it, or the backend's checkpoint, says that the log was durable further than that.  Then it is damage,
 and damage never yields a guess: nothing is changed and nothing is opened.  A torn tail is cut and synced
-before anything is appended.
+before anything is appended, and nothing is taken from the log that is not on disk.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class LogReader:
         for number in range(first, len(listed)):
             begin, path = listed[number]
             stop = listed[number + 1][0] if number + 1 < len(listed) else None
+            self._settle(path)
             raw = read_file(self.disk, path)
             header = self._header(raw, path, begin)
             position, offset = begin, SEGMENT_HEADER_BYTES
@@ -91,6 +92,20 @@ class LogReader:
             raise DamagedError(
                 f"the log ends at {position}, before the checkpoint at {self.start}", DAMAGE_HINT
             )
+
+    def _settle(self, path: str) -> None:
+        """Let the file be on disk as it will be read.
+
+        After a kill its end may be in the page cache only: what is built on it must not be lost without it.
+        After a failed sync pages may be cached that the kernel has given up writing and calls clean: no later
+        sync would write them, so they must not be believed.
+        """
+        fd = self.disk.open(path)
+        try:
+            self.disk.fsync(fd)
+            self.disk.drop_cache(fd)
+        finally:
+            self.disk.close(fd)
 
     def _took(self, frame: Frame) -> None:
         self.position = frame.end

@@ -113,6 +113,24 @@ def test_directory_of_redis(
     assert not (data / "IDENTITY").exists()
 
 
+@ours_only
+def test_a_first_start_that_was_cut_short_is_made_good(start_server: StartServer, tmp_path: Path) -> None:
+    """Whatever it left was never a server's data; a lost IDENTITY alone is not taken for that."""
+    data = tmp_path / "data"
+    (data / "wal").mkdir(parents=True)
+    (data / "wal" / f"{0:020d}.wal").write_bytes(b"half a header")
+    (data / "leveldb").mkdir()
+    (data / "leveldb" / "MANIFEST-000002").write_bytes(b"half a manifest")
+    assert "IDENTITY" in refuses_to_start(start_server(wait=False, dir=str(data)))
+    (data / "CREATING").write_bytes(b"")
+    server = start_server(dir=str(data), backend="leveldb")
+    with server.client() as client:
+        assert client.call("SET", "a", "1") == b"OK"
+    assert server.stop() == 0
+    assert not (data / "CREATING").exists()
+    server.start()
+
+
 def test_directory_is_a_file(start_server: StartServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     refuses_to_start(start_server(wait=False, dir=str(tmp_path / "file")))

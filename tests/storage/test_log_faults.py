@@ -126,7 +126,7 @@ def test_every_flipped_bit_is_refused_or_harmless() -> None:
     for at in range(end):
         damaged = bytearray(pristine)
         damaged[at] ^= 1 << (at % 8)
-        disk.files[path].data = damaged
+        disk.put(path, damaged)
         reader = LogReader(disk, "wal", LOG_ID, 0)
         try:
             found = [frame.payload for frame in reader.frames() if frame.payload]
@@ -141,7 +141,7 @@ def test_every_cut_is_a_torn_tail_or_damage_never_a_wrong_answer() -> None:
     [(_, path)] = list_segments(disk, "wal")
     pristine = bytes(disk.files[path].data)
     for length in range(len(pristine.rstrip(b"\0"))):
-        disk.files[path].data = bytearray(pristine[:length])
+        disk.put(path, pristine[:length])
         reader = LogReader(disk, "wal", LOG_ID, 0)
         try:
             found = [frame.payload for frame in reader.frames() if frame.payload]
@@ -153,7 +153,7 @@ def test_every_cut_is_a_torn_tail_or_damage_never_a_wrong_answer() -> None:
 def test_checkpoint_vouches_for_the_log() -> None:
     disk, written = _closed_log()
     [(_, path)] = list_segments(disk, "wal")
-    disk.files[path].data = disk.files[path].data[:260]
+    disk.put(path, disk.files[path].data[:260])
     with pytest.raises(DamagedError, match=r"ends at|unreadable"):
         list(LogReader(disk, "wal", LOG_ID, sum(map(len, written))).frames())
 
@@ -171,7 +171,9 @@ def test_a_value_that_looks_like_a_frame_is_no_voucher() -> None:
     log.append(0, stolen)
     log.write(0)
     [(_, path)] = list_segments(other, "wal")
-    other.files[path].data[64 + 56 + 5 + 8] ^= 1  # tear the last frame
+    torn = bytearray(other.files[path].data)
+    torn[64 + 56 + 5 + 8] ^= 1  # tear the last frame
+    other.put(path, torn)
     found, _ = read_all(other)
     assert found == [b"first"]
 
@@ -233,3 +235,76 @@ def test_two_sync_jobs_at_once_over_a_rotation() -> None:
     log.sync()
     log.close(1)
     assert not disk.descriptors
+
+
+def _next_life(disk: SimDisk) -> tuple[Log, list[bytes]]:
+    found, position = read_all(disk)
+    return Log(disk, "wal", LOG_ID, position, 0, SEGMENT, 1), found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_a_kill_left_in_the_page_cache_is_on_disk_after_the_next_start(seed: int) -> None:
+    """New acknowledged writes stand behind old ones that nobody has synced: both survive a power cut."""
+    disk = SimDisk()
+    log = Log(disk, "wal", LOG_ID, 0, 0, SEGMENT, 1)
+    written = [b"%d:" % number + b"x" * 1500 for number in range(20)]
+    for payload in written:
+        log.append(0, payload)
+        log.write(1)
+    log, found = _next_life(disk.after_kill())
+    assert found == written
+    log.append(0, b"acknowledged")
+    log.write(2)
+    log.sync()
+    _, found = _next_life(disk.after_crash(seed))
+    assert found == [*written, b"acknowledged"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_pages_that_a_failed_sync_left_readable_are_not_believed(seed: int) -> None:
+    """ext4 keeps them, calls them clean, and never writes them; a start must not build on them."""
+    disk = SimDisk(seed=seed, keeps_failed_pages=True)
+    log = Log(disk, "wal", LOG_ID, 0, 0, SEGMENT, 1)
+    log.append(0, b"first")
+    log.write(1)
+    log.sync()
+    log.append(0, b"second")
+    log.write(1)
+    disk.fail_sync_at = disk.syncs + 1
+    with pytest.raises(StorageError, match="sync failed"):
+        log.sync()
+    log, shown = _next_life(disk.after_kill())
+    assert shown[:1] == [b"first"]
+    log.append(0, b"third")
+    log.write(2)
+    log.sync()
+    _, found = _next_life(disk.after_crash(seed))
+    assert found == [*shown, b"third"]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("damage", ["removed", "zeroed", "emptied", "a bit of the last frame"])
+def test_damage_is_seen_behind_a_start_that_wrote_nothing(clean: bool, damage: str) -> None:
+    """The new, still empty segment says how far the log was durable before it."""
+    disk = SimDisk()
+    log = Log(disk, "wal", LOG_ID, 0, 0, SEGMENT, 1)
+    for _ in range(20):
+        log.append(0, b"b" * 1500)
+        log.write(1)
+        log.sync()
+    if clean:
+        log.close(1)
+    _next_life(disk.after_kill())
+    path = list_segments(disk.after_kill(), "wal")[-2][1]
+    content = bytearray(disk.files[path].data)
+    if damage == "removed":
+        disk.unlink(path)
+    elif damage == "zeroed":
+        disk.put(path, bytes(len(content)))
+    elif damage == "emptied":
+        disk.put(path, b"")
+    else:
+        content[content.rfind(b"b" * 100)] ^= 1
+        disk.put(path, content)
+    with pytest.raises(DamagedError):
+        read_all(disk)

@@ -33,6 +33,7 @@ class SimDisk:
     seed: int = 0
     crash_at: int = -1
     fail_sync_at: int = -1
+    keeps_failed_pages: bool = False  # as ext4 does: readable still, but never written
     capacity: int = 1 << 40
     files: dict[str, File] = field(default_factory=dict)
     durable_names: dict[str, File] = field(default_factory=dict)
@@ -93,16 +94,21 @@ class SimDisk:
         file = self.descriptors[fd]
         self.syncs += 1
         if self.syncs == self.fail_sync_at:
-            file.data = bytearray(self._partly(file))  # the kernel dropped what it could not write
-            file.durable = bytes(file.data)
-            file.unsynced.clear()
+            file.durable = self._partly(file)
+            if not self.keeps_failed_pages:
+                file.data = bytearray(file.durable)  # the kernel dropped what it could not write
+            file.unsynced.clear()  # in any case it does not try again
             raise OSError(5, "Input/output error")
-        file.durable = bytes(file.data)
+        file.durable = self._partly(file, written=True)
         file.unsynced.clear()
         if late:
             self._step()
 
     fsync = fdatasync
+
+    def drop_cache(self, fd: int) -> None:
+        file = self.descriptors[fd]
+        file.data = bytearray(self._partly(file, written=True))
 
     def truncate(self, fd: int, length: int) -> None:
         self._step()
@@ -151,6 +157,10 @@ class SimDisk:
     def free_bytes(self, path: str) -> int:
         return self.capacity - sum(len(f.data) for f in self.files.values())
 
+    def put(self, path: str, content: bytes | bytearray) -> None:
+        """Let a file hold something else, on disk too: damage that no program did."""
+        self.files[path] = self.durable_names[path] = File(bytearray(content), bytes(content))
+
     def _name(self, path: str, file: File) -> None:
         self.files[path] = file
         self.name_changes.append(("", path, file))
@@ -174,10 +184,17 @@ class SimDisk:
         survivor.durable_names = dict(survivor.files)
         return survivor
 
-    def _partly(self, file: File, rng: random.Random | None = None) -> bytes:
+    def after_kill(self) -> SimDisk:
+        """The same disk as the next process finds it: nothing that was written is gone."""
+        self.descriptors.clear()
+        self.crash_at = self.fail_sync_at = -1
+        return self
+
+    def _partly(self, file: File, rng: random.Random | None = None, *, written: bool = False) -> bytes:
+        """What is on disk when some of what is not synced is there too; all of it if it was ``written``."""
         rng = rng or random.Random(self.seed)
         data = bytearray(file.durable)
-        mode = rng.choice(("none", "all", "prefix", "some"))
+        mode = "all" if written else rng.choice(("none", "all", "prefix", "some"))
         kept = rng.randint(0, len(file.unsynced))
         for number, (offset, piece) in enumerate(file.unsynced):
             if (
