@@ -1,4 +1,4 @@
-"""Things that happen to a server that runs for years: damaged records, clocks set back, evictions that end."""
+"""What meets a server that runs for years: damaged records, clocks set back, evictions that do not help."""
 
 from __future__ import annotations
 
