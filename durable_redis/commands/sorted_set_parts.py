@@ -11,14 +11,15 @@ carries the score that is stored, so the sign is dropped here, where the command
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
+from durable_redis.commands.collection_parts import (
+    EFFECT_ELEMENTS_MAX,
+    apply_in_parts,
+    reserve_words,
+)
 from durable_redis.commands.context import Context
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.resp.replies import Reply
-
-EFFECT_ELEMENTS_MAX: Final = 1000
-_WORD_OVERHEAD_BYTES: Final = 32  # of a word in the log, beside its own bytes; more than it ever takes
 
 Element = tuple[float, bytes]
 
@@ -49,7 +50,7 @@ def add_members(ctx: Context, key: bytes, found: SortedSet | None, scores: dict[
     if b"-0" in words:
         _drop_signs(ctx, found, scores)
         words = _score_words(scores)
-    _apply(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
+    apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
 
 
 def remove_members(ctx: Context, key: bytes, found: SortedSet, members: Sequence[bytes]) -> None:
@@ -57,7 +58,7 @@ def remove_members(ctx: Context, key: bytes, found: SortedSet, members: Sequence
     if len(members) > EFFECT_ELEMENTS_MAX and len(members) == len(found):
         ctx.apply(b"DEL", key)
     elif members:
-        _apply(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
 
 
 def remove_slice(ctx: Context, key: bytes, found: SortedSet, start: int, stop: int) -> int:
@@ -68,7 +69,7 @@ def remove_slice(ctx: Context, key: bytes, found: SortedSet, start: int, stop: i
         ctx.apply(b"DEL", key)
     else:
         members = [member for _, member in found.slice(start, stop)]
-        _apply(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
     return stop - start
 
 
@@ -81,11 +82,11 @@ def replace(ctx: Context, key: bytes, scores: dict[bytes, float], *, large: bool
     if not large and b"-0" in words:
         _drop_signs(ctx, None, scores)
         words = _score_words(scores)
-    _reserve(ctx, words)
+    reserve_words(ctx, words)
     if ctx.peek(key) is not None:
         ctx.apply(b"DEL", key)
     if words:
-        _apply(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
     return len(scores)
 
 
@@ -117,18 +118,3 @@ def _drop_signs(ctx: Context, found: SortedSet | None, scores: dict[bytes, float
             large = size > limits.sorted_set_entries or len(member) > limits.sorted_set_value_bytes
         if score == 0.0 and not large:
             scores[member] = 0.0
-
-
-def _apply(ctx: Context, name: bytes, key: bytes, words: Sequence[bytes], words_max: int) -> None:
-    """One effect, or as many as it takes if there are more than ``words_max`` words."""
-    if len(words) <= words_max:
-        ctx.apply(name, key, *words)
-        return
-    _reserve(ctx, words)
-    for start in range(0, len(words), words_max):
-        ctx.apply(name, key, *words[start : start + words_max])
-
-
-def _reserve(ctx: Context, words: Sequence[bytes]) -> None:
-    """Make sure that the log has room for several effects that belong together."""
-    ctx.server.reserve(sum(map(len, words)) + len(words) * _WORD_OVERHEAD_BYTES)

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from durable_redis.commands.collection_parts import check_draws, draw_count, scan_options
 from durable_redis.commands.context import Context
-from durable_redis.commands.iteration import SCAN_COUNT_DEFAULT, SCAN_COUNT_MAX, Matches, parse_cursor
+from durable_redis.commands.iteration import parse_cursor
 from durable_redis.commands.sorted_set_parts import Element, add_members, flat, listed, remove_members
 from durable_redis.commands.table import (
     DENYOOM,
@@ -28,16 +29,14 @@ from durable_redis.commands.table import (
     command,
     key_spec,
 )
-from durable_redis.errors import NOT_A_FLOAT, NOT_AN_INTEGER, OUT_OF_RANGE, ReplyError, syntax_error
-from durable_redis.glob import compile_glob
-from durable_redis.resp.numbers import INT64_MAX, format_double, parse_float, parse_integer
+from durable_redis.errors import NOT_A_FLOAT, ReplyError, syntax_error
+from durable_redis.resp.numbers import format_double, parse_float, parse_integer
 from durable_redis.resp.replies import NULL_ARRAY, Reply
 
 _ACL: Final = ("sortedset",)
 _POP_KEY: Final = (key_spec("RW", "access", "delete"),)
 _NX, _XX, _GT, _LT, _CH, _INCR = (1 << bit for bit in range(6))
 _ZADD_OPTIONS: Final = {b"NX": _NX, b"XX": _XX, b"GT": _GT, b"LT": _LT, b"CH": _CH, b"INCR": _INCR}
-DRAWS_MAX: Final = 1 << 22  # members that ZRANDMEMBER draws with repetition; Redis goes on until memory ends
 
 
 # -- scores --------------------------------------------------------------------------------------------------
@@ -279,21 +278,11 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) == 2:
         found = ctx.sorted_set(argv[1])
         return None if found is None else found.choices(rng, 1)[0][0]
-    count = parse_integer(argv[2])
-    if count is None:
-        raise ReplyError(NOT_AN_INTEGER)
-    if count < -INT64_MAX:
-        raise ReplyError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
-    with_scores = len(argv) == 4 and argv[3].upper() == b"WITHSCORES"
-    if len(argv) > 3 and not with_scores:
-        raise syntax_error()
-    if with_scores and abs(count) > INT64_MAX // 2:
-        raise ReplyError(OUT_OF_RANGE)
+    count, with_scores = draw_count(argv, b"WITHSCORES")
     found = ctx.sorted_set(argv[1])
     if found is None or count == 0:
         return []
-    if count < -DRAWS_MAX:
-        raise ReplyError(OUT_OF_RANGE)
+    check_draws(count)
     drawn = found.sample(rng, count) if count > 0 else found.choices(rng, -count)
     return listed(ctx, ((score, member) for member, score in drawn), with_scores)
 
@@ -305,32 +294,10 @@ def zscan(ctx: Context, argv: list[bytes]) -> Reply:
     found = ctx.sorted_set(argv[1])
     if found is None:
         return [b"0", []]
-    count, matches = _scan_options(argv)
+    count, matches = scan_options(argv)
     following, pairs = found.scan(cursor, count)
     words: list[bytes] = []
     for member, score in pairs:
         if matches is None or matches(member):
             words += (member, format_double(score))
     return [b"%d" % following, words]
-
-
-def _scan_options(argv: list[bytes]) -> tuple[int, Matches | None]:
-    """COUNT and MATCH; None where everything fits."""
-    count = SCAN_COUNT_DEFAULT
-    matches: Matches | None = None
-    words = iter(argv[3:])
-    for word in words:
-        option = word.upper()
-        argument = next(words, None)
-        if argument is None or option not in (b"COUNT", b"MATCH"):
-            raise syntax_error()
-        if option == b"MATCH":
-            matches = None if argument == b"*" else compile_glob(argument)
-            continue
-        number = parse_integer(argument)
-        if number is None:
-            raise ReplyError(NOT_AN_INTEGER)
-        if number < 1:
-            raise syntax_error()
-        count = min(number, SCAN_COUNT_MAX)
-    return count, matches

@@ -66,6 +66,17 @@ def _same_members(expected: Any, actual: Any) -> bool:
     return sorted(map(repr, expected)) == sorted(map(repr, actual))
 
 
+def _same_pairs(expected: Any, actual: Any) -> bool:
+    """A map, or in RESP2 its flat form, in any order."""
+    if type(expected) is not type(actual) or not isinstance(expected, list):
+        return False
+    pairs = [
+        sorted(zip(map(repr, reply[::2]), map(repr, reply[1::2]), strict=True))
+        for reply in (expected, actual)
+    ]
+    return pairs[0] == pairs[1]
+
+
 def _same_length(expected: Any, actual: Any) -> bool:
     """Elements drawn by chance: as many, and as many of each type."""
     if isinstance(expected, list) and isinstance(actual, list):
@@ -111,7 +122,13 @@ def _same_hello(expected: Any, actual: Any) -> bool:
 _RULES: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "KEYS": _same_members,
     "ZRANDMEMBER": _same_length,
+    "HRANDFIELD": _same_length,
+    "SRANDMEMBER": _same_length,
     "ZSCAN": _same_scan,
+    "HSCAN": _same_scan,
+    "SSCAN": _same_scan,
+    "HGETALL": _same_pairs,
+    **dict.fromkeys(("HKEYS", "HVALS", "SMEMBERS", "SUNION", "SINTER", "SDIFF", "SPOP"), _same_members),
     "HELLO": _same_hello,
     "TTL": _close_seconds,
     "EXPIRETIME": _close_seconds,

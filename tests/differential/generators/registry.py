@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.differential.generators import bitmaps, expiry, keys, lists, server, sort, sorted_sets, strings
+from tests.differential.generators import (
+    bitmaps,
+    expiry,
+    hashes,
+    keys,
+    lists,
+    server,
+    sets,
+    sort,
+    sorted_sets,
+    strings,
+)
 from tests.differential.generators.source import Generator, Source
 from tests.support.script import Step
 
@@ -14,6 +25,8 @@ _ALONE: Final[dict[str, Generator]] = {
     "keys": keys.generate,
     "expiry": expiry.generate,
     "server": server.generate,
+    "hashes": hashes.generate,
+    "sets": sets.generate,
     "sorted_sets": sorted_sets.generate,
     "lists": lists.generate,
 }
