@@ -149,6 +149,8 @@ def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) == 2:
         found = ctx.set(argv[1])
         return None if found is None else found.choices(rng, 1)[0]
+    if len(argv) > 3:
+        raise syntax_error()
     count, _ = draw_count(argv)
     found = ctx.set(argv[1])
     if found is None or count == 0:

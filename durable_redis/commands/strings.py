@@ -95,8 +95,14 @@ def set_(ctx: Context, argv: list[bytes]) -> Reply:
     if expires_ms:
         _set_expiring(ctx, key, value, expires_ms)
     elif options.expiry == b"KEEPTTL":
-        ctx.peek(key)  # a key whose time has come leaves first, or its expiry would be kept
-        ctx.apply(b"SET", key, value, b"KEEPTTL")
+        # The effect names the expiry: what was there may be gone from the log's point of view (UNLINK of a
+        # large collection).  A key whose time has come leaves here, so its expiry is not kept.
+        old = ctx.peek(key)
+        expires_ms = 0 if old is None else expires_of(old)
+        if expires_ms:
+            ctx.apply(b"SET", key, value, b"PXAT", b"%d" % expires_ms)
+        else:
+            ctx.apply(b"SET", key, value)
     else:
         ctx.apply(b"SET", key, value)
     return reply

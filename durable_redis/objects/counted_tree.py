@@ -490,8 +490,8 @@ class CountedTree:
     def rolled_back(self) -> None:
         """See :class:`durable_redis.objects.expanded.Store`."""
         for number, node in self._frozen.items():
-            if number not in self._dirty:
-                assert not isinstance(node, bytes)
+            # One that was encoded early has changed since; if it is not dirty, the collection is gone.
+            if number not in self._dirty and not isinstance(node, bytes):
                 self._dirty[number] = node
         self._frozen = {}
         self._pending = set()

@@ -9,6 +9,7 @@ from storage.wal.log import Log
 from tests.support.client import ErrorReply
 from tests.support.simdisk import SimDisk
 from tests.support.whole_engine import WholeEngine
+from tools.check import check_backend
 
 
 def damaged() -> WholeEngine:
@@ -114,3 +115,51 @@ def test_a_moved_collection_is_swept_with_the_database_it_was_moved_to() -> None
         whole.engine.maintenance.cron()
         whole.work()
     assert not whole.backend.scan(b"D", b"F", limit=10)
+
+
+def test_a_kept_expiry_survives_a_crash_that_follows_a_large_collection() -> None:
+    """The log says UNLINK in front of the SET, so the SET itself must say when the key expires."""
+    whole = WholeEngine({"collection-compact-entries": 10})
+    whole.call("RPUSH", "k", *range(100))
+    whole.call("EXPIRE", "k", 1000)
+    whole.checkpoint()
+    assert whole.call("SET", "k", "v", "KEEPTTL") == b"OK"
+    before = whole.call("PTTL", "k")
+    whole.restart()
+    whole.engine.begin_batch()
+    assert before > 0
+    assert whole.call("PTTL", "k") == before
+    assert whole.engine.keyspace.counts(0) == (1, 1)
+
+
+@pytest.mark.parametrize("end", ["DEL k", "FLUSHALL", "SET k v"])
+@pytest.mark.parametrize("kind", ["RPUSH", "ZADD", "SADD"])
+def test_a_checkpoint_that_fails_over_a_collection_that_is_gone(kind: str, end: str) -> None:
+    """It was changed and ended while the checkpoint was under way, and its memory is freed already."""
+    whole = WholeEngine({"collection-compact-entries": 10})
+    words = [
+        word for number in range(3000) for word in ((number, f"m{number}") if kind == "ZADD" else (number,))
+    ]
+    whole.call(kind, "k", *words)
+    maintenance, background = whole.engine.maintenance, whole.engine.background
+    maintenance.request_checkpoint()
+    background.run(0.0)
+    job = background.jobs.popleft()
+    assert job.done is not None
+    job.done(job.run())  # the batch has begun, everything is frozen
+    whole.call(kind, "k", *((1, "new") if kind == "ZADD" else ("new",)))
+    whole.call(*end.split())
+    while whole.engine.keyspace.bury():
+        pass
+    whole.fail_next_commit("no space left")
+    whole.work()
+    assert maintenance.last_checkpoint_error == "no space left"
+    for _ in range(3):
+        whole.clock.ms += 2000
+        whole.engine.begin_batch()
+        maintenance.cron()
+        whole.work()
+    assert whole.engine.keyspace.dirty_keys == 0
+    assert check_backend(whole.backend) == []
+    assert not whole.backend.scan(b"D", b"F", limit=10)
+    assert whole.call("EXISTS", "k") == int(end.startswith("SET"))

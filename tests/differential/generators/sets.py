@@ -11,7 +11,10 @@ MEMBERS = (b"a", b"b", b"c", b"", b"1", b"2", b"-7", b"10", b"922337203685477580
 def generate(source: Source) -> Step:
     """One set command."""
     draw = source.random.choices(_GENERATORS, _WEIGHTS)[0]
-    return source.mangle(draw(source))
+    made = source.mangle(draw(source))
+    if len(made.words) == 2 and made.words[0].upper() == b"SPOP":
+        return source.mangle(["SCARD", source.key()])  # the two would choose differently
+    return made
 
 
 def _member(source: Source) -> bytes:
