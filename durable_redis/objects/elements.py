@@ -360,6 +360,8 @@ class Elements:
 
     def free_some(self) -> bool:
         """See :class:`durable_redis.objects.expanded.Store`."""
+        if not self._directory:
+            return False
         self._changed = []
         part = self._directory[-1]
         del self._directory[-(1 << (self._bits - part.bits)) :]
