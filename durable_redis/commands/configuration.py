@@ -70,6 +70,7 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     statistics.reset()
     statistics.expired_keys_before = keyspace.expired_keys
     statistics.evicted_keys_before = keyspace.evicted_keys
+    statistics.freed_objects_before = keyspace.freed_objects
     for db in keyspace.open_databases():
         db.misses = db.cold_reads = 0
     for parent in engine.commands.values():

@@ -27,7 +27,9 @@ def persistence(engine: Engine) -> Fields:
     status = "err" if maintenance.last_checkpoint_error else "ok"
     last_seconds = int(statistics.checkpoint_ms / 1000) if statistics.checkpoints else -1
     current_seconds = -1
+    processed = total = 0
     if checkpoint is not None:
+        processed, total = checkpoint.keys_encoded, checkpoint.keys
         current_seconds = max(0, engine.keyspace.now_ms - facts["checkpoint_started_ms"]) // 1000
     return {
         "loading": 0,
@@ -35,8 +37,9 @@ def persistence(engine: Engine) -> Fields:
         "current_cow_peak": 0,
         "current_cow_size": 0,
         "current_cow_size_age": 0,
-        "current_fork_perc": "0.00",
-        "current_save_keys_total": checkpoint.keys if checkpoint is not None else 0,
+        "current_fork_perc": f"{100 * processed / max(total, 1):.2f}",
+        "current_save_keys_processed": processed,
+        "current_save_keys_total": total,
         "rdb_changes_since_last_save": engine.keyspace.dirty_keys,
         "rdb_bgsave_in_progress": running,
         "rdb_last_save_time": maintenance.last_checkpoint_ms // 1000,
@@ -54,6 +57,7 @@ def persistence(engine: Engine) -> Fields:
         "aof_current_rewrite_time_sec": current_seconds,
         "aof_last_bgrewrite_status": status,
         "aof_rewrites": statistics.checkpoints,
+        "aof_rewrites_consecutive_failures": maintenance.failures_in_row,
         "aof_last_write_status": "ok" if engine.log.failure is None else "err",
         "aof_last_cow_size": 0,
         "module_fork_in_progress": 0,

@@ -2,11 +2,14 @@
 
 A value here is true at the moment of asking or the field is missing.  Sizes are bytes unless the name says
 otherwise.  What Redis calls RDB save and AOF rewrite is the checkpoint here, what it calls AOF is the log.
-Two limits: calls on the hot path are counted but not timed, so ``usec`` of GET, SET, INCR and PING covers
-the other calls only; and memory of the data is the cache's estimate (``keyspace/memory.py``), to which the
-process's size at the start is added.
+Three limits: calls on the hot path are counted one by one but timed by sample (``engine/fast.py``), so
+``usec`` of GET, SET, INCR and PING is an estimate; ``avg_ttl`` and ``expired_stale_perc`` come from a look at
+some keys (``keyspace/expiry.py``); and memory of the data is the cache's estimate (``keyspace/memory.py``),
+to which the process's size at the start is added.
 
-Left out: what jemalloc, fork, the C compiler and active defragmentation would have to say.
+Left out: what jemalloc, fork, the C compiler and active defragmentation would have to say.  Python's
+allocator does not tell how many bytes it has handed out, so there is no ``allocator_*`` and no
+``rss_overhead_*``; calls have no histogram, so ``latencystats`` is empty.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import durable_redis
+from durable_redis.keyspace.expiry import times_left
 
 if TYPE_CHECKING:
     from durable_redis.engine.engine import Engine
@@ -133,8 +137,14 @@ def memory(engine: Engine) -> Fields:
         "used_memory_dataset_perc": f"{100 * data / max(used - figures['startup'], 1):.2f}%",
         "total_system_memory": figures["machine"],
         "total_system_memory_human": human_bytes(figures["machine"]),
+        "used_memory_vm_eval": 0,
         "used_memory_lua": 0,
         "used_memory_lua_human": human_bytes(0),
+        "used_memory_scripts_eval": 0,
+        "used_memory_vm_functions": 0,
+        "used_memory_vm_total": 0,
+        "used_memory_vm_total_human": human_bytes(0),
+        "used_memory_functions": 0,
         "used_memory_scripts": 0,
         "used_memory_scripts_human": human_bytes(0),
         "number_of_cached_scripts": 0,
@@ -154,6 +164,8 @@ def memory(engine: Engine) -> Fields:
         "mem_aof_buffer": figures["log"],
         "mem_allocator": "python",
         "active_defrag_running": 0,
+        "lazyfree_pending_objects": engine.keyspace.objects_to_free,
+        "lazyfreed_objects": engine.keyspace.freed_objects - engine.statistics.freed_objects_before,
         "cache_used_bytes": data,
         "cache_limit_bytes": budget.limit_bytes,
         "cache_dropped_keys": budget.dropped,
@@ -184,17 +196,39 @@ def stats(engine: Engine) -> Fields:
         "sync_partial_ok": 0,
         "sync_partial_err": 0,
         "expired_keys": keyspace.expired_keys - counted.expired_keys_before,
+        "expired_stale_perc": f"{_stale_percentage(engine):.2f}",
+        "expired_time_cap_reached_count": counted.expire_cuts,
+        "expire_cycle_cpu_milliseconds": int(counted.expire_seconds * 1000),
         "evicted_keys": keyspace.evicted_keys - counted.evicted_keys_before,
         "evicted_clients": 0,
         "keyspace_hits": max(0, counted.keyspace_reads - misses),
         "keyspace_misses": misses,
         "total_error_replies": counted.error_replies,
+        "total_reads_processed": counted.reads,
+        "total_writes_processed": counted.writes,
         "client_output_buffer_limit_disconnections": counted.output_limit_disconnections,
         "client_query_buffer_limit_disconnections": counted.query_limit_disconnections,
         "client_timeout_disconnections": counted.timeouts,
         "protocol_errors": counted.protocol_errors,
     }
+    if engine.maintenance.evicting or not engine.config.get_int("maxmemory"):
+        # Without a policy maxmemory bounds a cache: nothing is evicted, and nobody notes how long it takes.
+        current_ms, total_ms = counted.exceeded_ms(engine.clock.monotonic())
+        fields |= {"total_eviction_exceeded_time": total_ms, "current_eviction_exceeded_time": current_ms}
     return fields | dict.fromkeys(_NOTHING_OF_THE_KIND, 0)
+
+
+def _stale_percentage(engine: Engine) -> float:
+    """How many of the keys that expire are past their time and not removed yet, of a hundred."""
+    keyspace = engine.keyspace
+    if not keyspace.expiry.is_due(keyspace.now_ms):
+        return 0.0
+    stale = total = 0.0
+    for index, times in times_left(keyspace).items():
+        expires = keyspace.counts(index)[1]
+        total += expires
+        stale += expires * times.expired / max(times.seen, 1)
+    return 100 * stale / max(total, 1.0)
 
 
 _NOTHING_OF_THE_KIND = (
@@ -218,6 +252,8 @@ _NOTHING_OF_THE_KIND = (
     "dump_payload_sanitizations",
     "io_threaded_reads_processed",
     "io_threaded_writes_processed",
+    "reply_buffer_shrinks",
+    "reply_buffer_expands",
 )
 """Statistics of what this server does not do: zero is the truth."""
 
@@ -279,12 +315,14 @@ def cluster(engine: Engine) -> Fields:
 
 
 def keyspace(engine: Engine) -> Fields:
-    """Keys by database; the mean time to live is not known."""
+    """Keys by database; ``avg_ttl`` in milliseconds is 0 if none expires, or none of those looked at."""
     fields: Fields = {}
+    times = times_left(engine.keyspace)
     for index in range(engine.keyspace.database_count):
         keys, expires = engine.keyspace.counts(index)
         if keys:
-            fields[f"db{index}"] = f"keys={keys},expires={expires},avg_ttl=0"
+            mean_ms = times[index].mean_ms if index in times else 0
+            fields[f"db{index}"] = f"keys={keys},expires={expires},avg_ttl={mean_ms}"
     return fields
 
 

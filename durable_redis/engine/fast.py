@@ -182,13 +182,25 @@ class FastCommands:
                 if writes if name in _WRITES else reads:
                     table[name.encode()] = table[name.lower().encode()] = handler
 
-    def timed(self, before: dict[FastHandler, int], seconds: float) -> None:
-        """Learn what a call costs from a chunk of commands; only one that used a single handler tells."""
-        used = [handler for handler, count in self.calls.items() if count != before[handler]]
-        if len(used) == 1:
-            usec = seconds * 1e6 / (self.calls[used[0]] - before[used[0]])
-            known = self._usec.get(used[0], usec)
-            self._usec[used[0]] = known + (usec - known) * SAMPLE_WEIGHT
+    def timed(self, before: dict[FastHandler, int], seconds: float, ordinary: int = 0) -> None:
+        """Learn what a call costs from a chunk of commands.
+
+        ``before`` are the calls before the chunk; ``seconds`` it took without what the handlers of its
+        ``ordinary`` commands have measured themselves.  That time is shared out evenly, since what a chunk
+        costs beside its handlers (parsing, the log) cannot be told apart.  A chunk whose counters were
+        taken or reset meanwhile (INFO and CONFIG RESETSTAT do that) may tell nothing.
+        """
+        used = {
+            handler: count - before[handler]
+            for handler, count in self.calls.items()
+            if count != before[handler]
+        }
+        if not used or min(used.values()) < 0 or ordinary < 0 or seconds <= 0:
+            return
+        usec = seconds * 1e6 / (sum(used.values()) + ordinary)
+        for handler in used:
+            known = self._usec.get(handler, usec)
+            self._usec[handler] = known + (usec - known) * SAMPLE_WEIGHT
 
     def take_calls(self) -> list[tuple[str, int, float]]:
         """Name, calls since the last time, and their microseconds as estimated from samples."""

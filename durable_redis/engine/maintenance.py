@@ -42,6 +42,7 @@ class Maintenance:
         self.engine = engine
         self.last_checkpoint_ms = engine.started_ms
         self.last_checkpoint_error = ""
+        self.failures_in_row = 0  # checkpoints since the last good one
         self.checkpoint_started_ms = 0  # of the one that is running
         self.active_expire = True  # DEBUG SET-ACTIVE-EXPIRE: whether expired keys leave without being touched
         self.startup_bytes = max(0, resident_memory_bytes() - engine.keyspace.memory.estimate())
@@ -71,6 +72,8 @@ class Maintenance:
         engine.durability.cron(now, seconds)
         self._check_disk()
         self._check_memory()
+        memory = engine.keyspace.memory
+        engine.statistics.note_exceeded(self.evicting and memory.used_bytes > memory.limit_bytes, seconds)
         background = engine.background
         if engine.log.wants_spare and seconds >= self._spare_retry:
             background.start("spare", self._spare_task())
@@ -219,11 +222,15 @@ class Maintenance:
 
     def _expiry_task(self) -> Task:
         engine = self.engine
+        statistics = engine.statistics
         more = True
         while more and engine.keyspace.may_expire and self.active_expire:
+            started, turn = time.perf_counter(), statistics.turns
             more = engine.keyspace.expire_due()
             engine.flush_effects()
+            statistics.expire_seconds += time.perf_counter() - started
             yield None
+            statistics.expire_cuts += more and statistics.turns != turn
 
     def _bury_task(self) -> Task:
         while self.engine.keyspace.bury():
@@ -313,6 +320,7 @@ class Maintenance:
         self.last_checkpoint_ms = keyspace.now_ms
         self._last_checkpoint = engine.clock.monotonic()
         self.last_checkpoint_error = ""
+        self.failures_in_row = 0
         statistics = engine.statistics
         statistics.checkpoints += 1
         statistics.checkpoint_keys += checkpoint.keys
@@ -330,6 +338,7 @@ class Maintenance:
     def _checkpoint_failed(self, error: StorageError) -> None:
         """Everything stays dirty and in the log; try again in a second."""
         self.last_checkpoint_error = str(error)
+        self.failures_in_row += 1
         self.engine.statistics.checkpoint_failures += 1
         self._retry = self.engine.clock.monotonic() + RETRY_SECONDS
         self._save_requested = True

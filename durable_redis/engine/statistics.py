@@ -31,8 +31,15 @@ class Statistics:
     output_limit_disconnections: int = 0
     query_limit_disconnections: int = 0
     timeouts: int = 0
+    reads: int = 0
+    writes: int = 0
+    expire_seconds: float = 0.0
+    expire_cuts: int = 0  # slices that ended while more keys were due
+    exceeded_since: float | None = None  # monotonic; None while the data fits ``maxmemory``
+    exceeded_seconds: float = 0.0  # of the times that are over
     expired_keys_before: int = 0
     evicted_keys_before: int = 0
+    freed_objects_before: int = 0
     _samples: deque[tuple[float, int, int, int]] = field(default_factory=lambda: deque(maxlen=RATE_SAMPLES))
 
     def sample(self, monotonic: float) -> None:
@@ -46,6 +53,19 @@ class Statistics:
         first, last = self._samples[0], self._samples[-1]
         seconds = max(last[0] - first[0], 1e-3)
         return (last[1] - first[1]) / seconds, (last[2] - first[2]) / seconds, (last[3] - first[3]) / seconds
+
+    def note_exceeded(self, exceeded: bool, monotonic: float) -> None:
+        """Note whether the data is above ``maxmemory`` now."""
+        if exceeded and self.exceeded_since is None:
+            self.exceeded_since = monotonic
+        elif not exceeded and self.exceeded_since is not None:
+            self.exceeded_seconds += monotonic - self.exceeded_since
+            self.exceeded_since = None
+
+    def exceeded_ms(self, monotonic: float) -> tuple[int, int]:
+        """How long the data has been above ``maxmemory``, and how long it was in all, in milliseconds."""
+        current = 0.0 if self.exceeded_since is None else monotonic - self.exceeded_since
+        return int(current * 1000), int((self.exceeded_seconds + current) * 1000)
 
     def reset(self) -> None:
         """CONFIG RESETSTAT."""

@@ -84,6 +84,11 @@ class Checkpoint:
         keyspace.changed = {}
         return found
 
+    @property
+    def keys_encoded(self) -> int:
+        """Keys that are in the batch, counted shard by shard."""
+        return sum(len(shard.frozen) for _, shard in self._parts if shard.frozen_encoded)
+
     def slices(self) -> Iterator[None]:
         """Encode everything; each step is short, and other work may happen between two steps."""
         for count, ((space, key), expires_ms) in enumerate(list(self._stale.items())):

@@ -71,6 +71,7 @@ class Keyspace:
         self.may_expire = True  # False: expired keys are hidden, not removed
         self.expired_keys = 0
         self.evicted_keys = 0
+        self.freed_objects = 0  # by :meth:`bury`
         self.rng = rng or random.Random()
         self.limits = EncodingLimits()
         self.expiry = ExpiryIndex(backend)
@@ -265,14 +266,17 @@ class Keyspace:
         if self.remains:
             if not self.remains[-1].free_some():
                 self.remains.pop()
+                self.freed_objects += 1
         elif self._graveyard:
             shards = self._graveyard[-1]
             for shard in shards[-4:]:
-                self.remains += {
+                collections = {
                     id(value): value
                     for value in chain(shard.young.values(), shard.old.values(), shard.dirty.values())
                     if isinstance(value, Expanded)
                 }.values()
+                self.remains += collections
+                self.freed_objects += max(0, len(shard.young) + len(shard.old) - len(collections))
             del shards[-4:]
             if not shards:
                 self._graveyard.pop()
@@ -282,6 +286,12 @@ class Keyspace:
     def has_remains(self) -> bool:
         """Whether something that is gone still takes memory."""
         return bool(self.remains or self._graveyard)
+
+    @property
+    def objects_to_free(self) -> int:
+        """How many cached values of keys that are gone still take memory."""
+        shards = chain.from_iterable(self._graveyard)
+        return len(self.remains) + sum(len(shard.young) + len(shard.old) for shard in shards)
 
     @property
     def sweep_pending(self) -> bool:

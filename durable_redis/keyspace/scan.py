@@ -50,6 +50,11 @@ def walk(db: Database, cursor: int, count: int) -> tuple[int, list[Seen]]:
     return following, found
 
 
+def look(db: Database, cursor: int, count: int) -> list[Seen]:
+    """The same keys with the expired ones among them; nothing is removed."""
+    return _step(db, cursor, count)[1]
+
+
 def _step(db: Database, cursor: int, count: int) -> tuple[int, list[Seen]]:
     """The same with the expired keys."""
     found: list[Seen] = []

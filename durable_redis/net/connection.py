@@ -262,6 +262,7 @@ class Connection:
         """
         out = self.out
         if not out:
+            self.reactor.engine.statistics.writes -= 1
             if self.client.closing:
                 self.close_if_done()
             return 0
@@ -273,6 +274,7 @@ class Connection:
     def deliver(self, data: bytes) -> None:
         """Send encoded replies, in order behind the backlog."""
         if self.closed:
+            self.reactor.engine.statistics.writes -= 1
             return
         sent = 0
         if not self.backlog:
@@ -287,6 +289,8 @@ class Connection:
                 if self.client.closing:
                     self.close_if_done()
                 return
+        else:
+            self.reactor.engine.statistics.writes -= 1  # send_backlog counts
         self.backlog.append(memoryview(data)[sent:])
         self.backlog_bytes += len(data) - sent
         self.client.output_bytes = self.backlog_bytes
@@ -295,6 +299,7 @@ class Connection:
     def send_backlog(self) -> None:
         """The socket can take more."""
         backlog = self.backlog
+        self.reactor.engine.statistics.writes += 1
         try:
             while backlog:
                 sent = self.send(backlog[0])

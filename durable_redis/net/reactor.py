@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+from operator import attrgetter
 
 import hiredis
 import trio
@@ -36,6 +37,7 @@ BACKGROUND_SHARE_MAX = 4.0
 LAG_MAX = 4  # in units of checkpoint-wal-bytes
 IDLE_SECONDS = 0.1
 REST_CANDIDATES = 8
+_usec_of = attrgetter("usec")
 
 
 class Reactor:
@@ -56,6 +58,9 @@ class Reactor:
         self._epoll.register(self.workers.wake_fd, select.EPOLLIN)
         self._next_limit_check_ms = 0
         self._until_sample = 1
+        self._commands = [
+            command for parent in engine.commands.values() for command in (parent, *parent.subcommands.values())
+        ]
         self.shapes = Shapes()
         self.shapes_by_length = self.shapes.by_length
         self._shown: set[Connection] = set()  # of this batch: whose replies must wait for the log
@@ -124,7 +129,7 @@ class Reactor:
         tracking = engine.durability.tracking
         unsynced = engine.unsynced
         received = 0
-        until_sample = self._until_sample
+        until_sample = chunks = self._until_sample
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -157,6 +162,7 @@ class Reactor:
                 connection.receive(data)
             else:
                 until_sample = CHUNKS_PER_SAMPLE
+                chunks += CHUNKS_PER_SAMPLE
                 self._receive_timed(connection, data)
             connection.client.active_ms = now_ms
             touched.append(connection)
@@ -164,14 +170,19 @@ class Reactor:
                 unsynced.shown = False
                 self._shown.add(connection)
         self._until_sample = until_sample
+        engine.statistics.reads += chunks - until_sample
         engine.statistics.input_bytes += received
 
     def _receive_timed(self, connection: Connection, data: bytes) -> None:
         """Once in CHUNKS_PER_SAMPLE: measure what the hot path's commands cost, for INFO commandstats."""
-        before = dict(self.fast_calls)
+        statistics = self.engine.statistics
+        calls, commands = dict(self.fast_calls), statistics.commands
+        measured = sum(map(_usec_of, self._commands))
         started = time.perf_counter()
         connection.receive(data)
-        self.engine.fast.timed(before, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        seconds -= (sum(map(_usec_of, self._commands)) - measured) / 1e6
+        self.engine.fast.timed(calls, seconds, statistics.commands - commands)
 
     def _finish_batch(self, touched: list[Connection]) -> None:
         """Commit, and send the replies now or when the log is durable."""
@@ -179,6 +190,7 @@ class Reactor:
         if engine.resumed:
             self._resume(touched)
         tracked = engine.durability.tracking
+        engine.statistics.writes += len(touched)  # whoever has nothing to send takes it back
         if engine.commit():
             if tracked:
                 self._shown.clear()
@@ -212,6 +224,7 @@ class Reactor:
             out.clear()
             connection.held += 1
         self._shown.clear()
+        self.engine.statistics.writes -= sum(not data for _, data in group)
         if not group:
             return
 

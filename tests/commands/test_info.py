@@ -111,7 +111,7 @@ def test_the_keyspace_is_counted() -> None:
     engine.call("SELECT", 3)
     engine.call("SET", "d", 1)
     assert engine.info("keyspace") == {
-        "db0": "keys=3,expires=1,avg_ttl=0",
+        "db0": "keys=3,expires=1,avg_ttl=5000",
         "db3": "keys=1,expires=0,avg_ttl=0",
     }
 

@@ -1,4 +1,4 @@
-"""What all expanded collections have in common: the same content as compact ones, freed in steps, fair choice."""
+"""What expanded collections have in common: the content of compact ones, freed in steps, fair choice."""
 
 from __future__ import annotations
 
