@@ -34,7 +34,7 @@ from durable_redis.config.config import Config
 from durable_redis.engine.background import Background
 from durable_redis.engine.blocking import BlockedClients
 from durable_redis.engine.durability import Durability
-from durable_redis.engine.fast import FastCommands
+from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
 from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.recovery import OpenStorage
@@ -459,7 +459,7 @@ class Engine:
             self.statistics.commands += calls
             self.commands[name].calls += calls
             self.commands[name].usec += usec
-            if name == "GET":
+            if name in READS_OF_KEYS:
                 self.statistics.keyspace_reads += calls
 
     def output_limits(self, kind: str) -> tuple[int, int, int]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import hiredis
 
 from durable_redis.commands.session import Client
-from durable_redis.engine.fast import WROTE, payload_of_writes
+from durable_redis.engine.fast import payload_of_writes
+from durable_redis.engine.fast_collections import WROTE
 from durable_redis.errors import ProtocolError
 from durable_redis.keyspace.database import Database
 from durable_redis.net.shapes import HEAD_BYTES, Shape

@@ -250,13 +250,48 @@ class CountedTree:
         path, number, leaf, index = self._descend(index)
         self._insert(path, number, leaf, index, item)
 
+    def append(self, item: Any) -> None:
+        """Put an item behind the last one."""
+        path, number, leaf = self._edge(-1)
+        self._insert(path, number, leaf, len(leaf.items), item)
+
+    def prepend(self, item: Any) -> None:
+        """Put an item before the first one."""
+        path, number, leaf = self._edge(0)
+        self._insert(path, number, leaf, 0, item)
+
+    def pop_first(self) -> Any:
+        """Take the first item away; the item."""
+        path, number, leaf = self._edge(0)
+        return self._delete(path, number, leaf, 0)
+
+    def pop_last(self) -> Any:
+        """Take the last item away; the item."""
+        path, number, leaf = self._edge(-1)
+        return self._delete(path, number, leaf, len(leaf.items) - 1)
+
+    def _edge(self, side: int) -> tuple[Path, int, Leaf]:
+        """The way to the first leaf (0) or the last one (-1)."""
+        path: Path = []
+        number = self.root
+        node = self._young.get(number) or self._node(number)
+        while type(node) is Inner:
+            path.append((number, node, side))
+            number = node.children[side]
+            node = self._young.get(number) or self._node(number)
+        assert type(node) is Leaf
+        return path, number, node
+
     def _insert(self, path: Path, number: int, leaf: Leaf, index: int, item: Any) -> None:
         self.count += 1
         self.cached += 1
+        dirty = self._dirty
         for above, inner, at in path:
-            self._touch(above, inner)
+            if above not in dirty:
+                self._touch(above, inner)
             inner.counts[at] += 1
-        self._touch(number, leaf)
+        if number not in dirty:
+            self._touch(number, leaf)
         leaf.items.insert(index, item)
         leaf.size += self._item_bytes(item)
         if len(leaf.items) > LEAF_ITEMS_MAX or leaf.size > LEAF_BYTES_MAX:
@@ -289,6 +324,7 @@ class CountedTree:
             self.height += 1
             return
         number, inner, at = path.pop()
+        at %= len(inner.children)
         inner.counts[at] -= count
         inner.children.insert(at + 1, right)
         inner.counts.insert(at + 1, count)
@@ -343,6 +379,7 @@ class CountedTree:
     def _merge(self, path: Path, leaf: Leaf) -> None:
         """Let a leaf take over its right neighbour if both have little."""
         _, inner, at = path[-1]
+        at %= len(inner.children)
         if at + 1 == len(inner.children) or inner.counts[at] + inner.counts[at + 1] > MERGED_ITEMS_MAX:
             return
         right = inner.children[at + 1]

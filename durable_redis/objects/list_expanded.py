@@ -73,22 +73,22 @@ class ExpandedList(Expanded, List):
     def push_left(self, values: Iterable[bytes]) -> None:
         """See :class:`List`."""
         for value in values:
-            self.tree.insert(0, value)
+            self.tree.prepend(value)
             self.payload_bytes += len(value)
 
     def push_right(self, values: Iterable[bytes]) -> None:
         """See :class:`List`."""
         for value in values:
-            self.tree.insert(self.tree.count, value)
+            self.tree.append(value)
             self.payload_bytes += len(value)
 
     def pop_left(self) -> bytes:
         """See :class:`List`."""
-        return self._popped(self.tree.pop(0))
+        return self._popped(self.tree.pop_first())
 
     def pop_right(self) -> bytes:
         """See :class:`List`."""
-        return self._popped(self.tree.pop(self.tree.count - 1))
+        return self._popped(self.tree.pop_last())
 
     def _popped(self, value: bytes) -> bytes:
         self.payload_bytes -= len(value)

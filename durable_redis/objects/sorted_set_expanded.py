@@ -73,7 +73,7 @@ class ExpandedSortedSet(Expanded, SortedSet):
         made.expires_ms, made.disk_expires_ms = plain.expires_ms, plain.disk_expires_ms
         for score, member in plain.slice(0, len(plain)):
             elements.set(member, score)
-            made.tree.insert(made.tree.count, (score, member))
+            made.tree.append((score, member))
         return made
 
     @classmethod

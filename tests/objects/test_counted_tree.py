@@ -52,14 +52,23 @@ class Machine:
             item = self.item()
             if not self.ordered:
                 index = rng.choice((0, len(model), rng.randint(0, len(model))))
-                tree.insert(index, item)
+                if index == 0 and rng.random() < 0.5:
+                    tree.prepend(item)
+                elif index == len(model) and rng.random() < 0.5:
+                    tree.append(item)
+                else:
+                    tree.insert(index, item)
                 model.insert(index, item)
             elif item not in model:
                 tree.add(item)
                 insort(model, item)
         elif draw < 0.8 and model:
             index = rng.choice((0, len(model) - 1, rng.randrange(len(model))))
-            if self.ordered:
+            if index == 0 and rng.random() < 0.5:
+                assert tree.pop_first() == model.pop(0)
+            elif index == len(model) - 1 and rng.random() < 0.5:
+                assert tree.pop_last() == model.pop()
+            elif self.ordered:
                 tree.remove(model.pop(index))
             else:
                 assert tree.pop(index) == model.pop(index)
