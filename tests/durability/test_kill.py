@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from storage.backends import open_backend
 from tests.support.client import Client, ErrorReply
 from tests.support.servers import SYNC_MODES, ServerFailed, SubjectServer
 from tests.support.writers import SHARED_COUNTER, Entry, Load, Writer, read_all
+from tools.check import check_backend
 
 pytestmark = [pytest.mark.durability, pytest.mark.slow]
 
@@ -29,12 +31,13 @@ ROUNDS = 6
 @pytest.fixture
 def server(backend: str, data_directory: Path, request: pytest.FixtureRequest) -> Iterator[SubjectServer]:
     mode = getattr(request, "param", "always")
-    with SubjectServer(data_directory, {"backend": backend, "appendfsync": mode}) as started:
+    options = {"backend": backend, "appendfsync": mode, "collection-compact-entries": "12"}
+    with SubjectServer(data_directory, options) as started:
         yield started
 
 
 @pytest.mark.parametrize("server", SYNC_MODES, indirect=True)
-def test_kill_under_load(server: SubjectServer) -> None:
+def test_kill_under_load(server: SubjectServer, backend: str) -> None:
     """Several rounds of writing, with a checkpoint on the way, each ended by SIGKILL."""
     writers = [Writer(number, seed=number) for number in range(WRITERS)]
     chance = random.Random(7)
@@ -50,6 +53,12 @@ def test_kill_under_load(server: SubjectServer) -> None:
         server.start()
         with server.client() as client:
             check_survivors(client, writers, lost_max=0)
+    assert server.stop() == 0
+    opened = open_backend(backend, str(server.directory / backend), cache_bytes=8 << 20)
+    try:
+        assert check_backend(opened) == []
+    finally:
+        opened.close()
 
 
 @pytest.mark.parametrize("server", ["always"], indirect=True)

@@ -22,6 +22,7 @@ DATABASES: Final = 16
 REPLY_SECONDS_MAX: Final = 10.0
 VANISH_MS: Final = 5
 SILENCE: Final = "no reply"
+_GROUPS_OF: Final = (b"XINFO", b"STREAM")  # what no digest covers
 _SHOWN_BYTES_MAX: Final = 600
 _STRING_ENCODINGS: Final = frozenset((b"int", b"embstr", b"raw"))
 
@@ -241,11 +242,12 @@ class Pair:
                     ("TYPE", key),
                     ("DEBUG", "DIGEST-VALUE", key),
                     ("GET", key),
+                    _GROUPS_OF + (key, "FULL", "COUNT", 0),
                 )
             ]
             replies = client.pipeline(requests)
             for index, key in enumerate(batch):
-                found[key] = replies[index * 5 : index * 5 + 5]
+                found[key] = replies[index * 6 : index * 6 + 6]
         return found
 
     def _compare_entries(self, line: str, expected: Any, actual: Any) -> Difference | None:
@@ -255,7 +257,8 @@ class Pair:
         same_encoding = expected[1] == actual[1] or (
             not self.encodings_matter and {expected[1], actual[1]} <= _STRING_ENCODINGS
         )
-        if same_time and same_encoding and repr(expected[2:]) == repr(actual[2:]):
+        same_groups = agree(_GROUPS_OF, "", expected[5], actual[5])
+        if same_time and same_encoding and same_groups and repr(expected[2:5]) == repr(actual[2:5]):
             return None
         return Difference(line, expected, actual)
 

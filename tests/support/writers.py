@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from tests.support.client import Client, ErrorReply, Word, encode
 from tests.support.servers import ServerProcess
+from tests.support.writer_collections import KINDS, change, read_contents
 
 FAR_FUTURE_MS: Final = 4_102_444_800_000
 KEYS_PER_WRITER: Final = 40
@@ -145,8 +146,10 @@ class Writer:
     def _next_operation(self) -> Operation:
         draw = self.random.random()
         mark = b"%d:%d" % (self.sent, self.random.getrandbits(20))
-        if draw < 0.3:
+        if draw < 0.15:
             return self._set(mark)
+        if draw < 0.35:
+            return self._change_collection(mark)
         if draw < 0.45:
             return self._increment()
         if draw < 0.6:
@@ -194,12 +197,20 @@ class Writer:
 
     def _delete(self) -> Operation:
         keys = [
-            self._key(self.random.choice((b"v", b"n", b"a", b"m"))) for _ in range(self.random.randint(1, 3))
+            self._key(self.random.choice((b"v", b"v", b"n", b"a", b"m", *KINDS)))
+            for _ in range(self.random.randint(1, 3))
         ]
         return Operation([self.random.choice(("DEL", "UNLINK")), *keys], dict.fromkeys(keys))
 
+    def _change_collection(self, mark: bytes) -> Operation:
+        kind = self.random.choice(KINDS)
+        key = b"%b:%b:%d" % (self.name, kind, self.random.randrange(3))
+        content, deadline = self._entry(key)
+        words, left = change(kind, key, content, mark, self.random)
+        return Operation(words, {key: None if left is None else (left, deadline)})
+
     def _expire(self) -> Operation:
-        key = self._key(self.random.choice((b"v", b"n")))
+        key = self._key(self.random.choice((b"v", b"n", b"h", b"l", b"s", b"z")))
         entry = self._entries.get(key)
         deadline = FAR_FUTURE_MS + self.random.randrange(1000)
         if self.random.random() < 0.3:
@@ -260,7 +271,7 @@ def read_all(client: Client, ignored: Iterable[bytes] = ()) -> dict[bytes, Entry
     keys = sorted(set(client.scan_all("COUNT", 1000)))
     size = client.call("DBSIZE")
     assert size == len(keys), f"DBSIZE says {size}, SCAN found {len(keys)} keys"
-    values = client.pipeline([("GET", key) for key in keys])
+    values = read_contents(client, keys)
     deadlines = client.pipeline([("PEXPIRETIME", key) for key in keys])
     skipped = set(ignored)
     return {
