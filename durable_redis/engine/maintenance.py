@@ -26,6 +26,7 @@ CRON_MS = 100
 LOADED_BYTES_PER_CHECK = 16 << 20
 EVICTIONS_PER_COMMAND = 16
 ESTIMATES_PER_LIMIT = 16  # memory is estimated again when so large a part of ``maxmemory`` has been written
+CHECKPOINT_ELEMENTS = 250_000  # of large collections: they take 75 MB until then, and 1 s of a replay
 RETRY_SECONDS = 1.0
 LOG_MARGIN_BYTES = 256 << 10  # of prepared log, kept on a full disk for removals that nobody asked for
 COLLECT_OBJECTS = 10_000
@@ -273,6 +274,8 @@ class Maintenance:
         if not behind:
             return False
         if behind >= engine.config.get_int("checkpoint-wal-bytes"):
+            return True
+        if engine.keyspace.changed_elements >= CHECKPOINT_ELEMENTS:
             return True
         return seconds - self._last_checkpoint >= engine.config.get_int("checkpoint-interval")
 

@@ -340,6 +340,13 @@ class Keyspace:
     # -- checkpoint ------------------------------------------------------------------------------------------
 
     @property
+    def changed_elements(self) -> int:
+        """About how many elements of expanded collections changed since the last checkpoint began."""
+        return sum(
+            store.changed() for _, _, collection in self.changed.values() for store in collection.stores
+        )
+
+    @property
     def dirty_keys(self) -> int:
         """Keys changed since the last checkpoint began."""
         return sum(len(shard.dirty) for db in self.open_databases() for shard in db.shards)

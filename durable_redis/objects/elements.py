@@ -369,6 +369,10 @@ class Elements:
 
     # -- checkpoint ------------------------------------------------------------------------------------------
 
+    def changed(self) -> int:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        return sum(len(part.dirty) for part in self._changed)
+
     def freeze(self) -> list[dict[bytes, Any]]:
         """What a checkpoint has to write; it stays readable here until the outcome is known."""
         assert not self._frozen

@@ -22,6 +22,9 @@ class Store(Protocol):
     count: int
     cached: int
 
+    def changed(self) -> int:
+        """About how many elements have changed since the last checkpoint began."""
+
     def freeze(self) -> list[Any]:
         """Take what has changed; each of the portions is encoded on its own."""
 

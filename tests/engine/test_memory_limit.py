@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from durable_redis.engine import maintenance
 from tests.support.whole_engine import WholeEngine
 
 
@@ -92,3 +93,18 @@ def test_large_entries_with_a_ttl_are_dropped_and_evicted_like_others() -> None:
         assert whole.engine.keyspace.memory.estimate() < 7 * MIB
         kept = whole.call("DBSIZE")
         assert (kept == 20) if policy == "noeviction" else (3 <= kept <= 7)
+
+
+def test_many_changed_elements_bring_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before the log has grown enough: they are held in memory until then."""
+    monkeypatch.setattr(maintenance, "CHECKPOINT_ELEMENTS", 3000)
+    for kind in ("SADD", "RPUSH"):
+        whole = WholeEngine({})
+        for start in range(0, 2500, 100):
+            whole.call(kind, "k", *range(start, start + 100))
+        assert not whole.engine.maintenance.checkpoint_due()
+        for start in range(2500, 6000, 100):
+            whole.call(kind, "k", *range(start, start + 100))
+        assert whole.engine.maintenance.checkpoint_due()
+        whole.checkpoint()
+        assert not whole.engine.maintenance.checkpoint_due()
