@@ -97,8 +97,8 @@ def test_large_entries_with_a_ttl_are_dropped_and_evicted_like_others() -> None:
 
 def test_many_changed_elements_bring_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before the log has grown enough: they are held in memory until then."""
-    monkeypatch.setattr(maintenance, "CHECKPOINT_ELEMENTS", 3000)
-    for kind in ("SADD", "RPUSH"):
+    for kind, limit in (("SADD", 3000), ("RPUSH", 1000)):
+        monkeypatch.setattr(maintenance, "CHECKPOINT_ELEMENTS", limit)
         whole = WholeEngine({})
         for start in range(0, 2500, 100):
             whole.call(kind, "k", *range(start, start + 100))
