@@ -64,6 +64,15 @@ def test_csv_that_is_not_one_whole_row_is_refused(text: str) -> None:
         parse_csv(text)
 
 
+def test_what_had_to_be_loaded_first_is_not_a_result() -> None:
+    header = '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms"'
+    rows = [
+        '"LPUSH (needed to benchmark LRANGE)","15384.62","2.355","0.136","0.479","7.263","7.295"',
+        '"LRANGE_100 (first 100 elements)","50000.00","0.669","0.144","0.527","1.463","1.527"',
+    ]
+    assert parse_csv("\n".join([header, *rows])) == LoadFigures(50000.0, 0.527, 1.527)
+
+
 def test_load_arguments_of_built_in_and_custom_tests() -> None:
     def arguments(name: str) -> list[str]:
         return load_arguments(
