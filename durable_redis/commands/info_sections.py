@@ -2,8 +2,8 @@
 
 A value here is true at the moment of asking or the field is missing.  Sizes are bytes unless the name says
 otherwise.  What Redis calls RDB save and AOF rewrite is the checkpoint here, what it calls AOF is the log.
-Three limits: calls on the hot path are counted one by one but timed by sample (``engine/fast.py``), so
-``usec`` of GET, SET, INCR and PING is an estimate; ``avg_ttl`` and ``expired_stale_perc`` come from a look at
+Three limits: calls on the hot path (``engine/fast.py``) are counted one by one but timed by sample, so
+``usec`` of GET, SET and the like is an estimate; ``avg_ttl`` and ``expired_stale_perc`` come from a look at
 some keys (``keyspace/expiry.py``); and memory of the data is the cache's estimate (``keyspace/memory.py``),
 to which the process's size at the start is added.
 

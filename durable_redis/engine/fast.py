@@ -183,6 +183,7 @@ class FastCommands:
         self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
         self.calls: dict[FastHandler, int] = {}
         self._usec: dict[FastHandler, float] = {}
+        self._samples: dict[FastHandler, int] = {}
         for handlers in self._handlers.values():
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
@@ -215,7 +216,11 @@ class FastCommands:
         usec = seconds * 1e6 / (sum(used.values()) + ordinary)
         for handler in used:
             known = self._usec.get(handler, usec)
-            self._usec[handler] = known + (usec - known) * SAMPLE_WEIGHT
+            earlier = self._samples.get(handler, 0)
+            # The first calls of a process are dear: the second sample replaces the first.
+            weight = max(SAMPLE_WEIGHT, 1 / max(1, earlier))
+            self._usec[handler] = known + (usec - known) * weight
+            self._samples[handler] = earlier + 1
 
     def take_calls(self) -> list[tuple[str, int, float]]:
         """Name, calls since the last time, and their microseconds as estimated from samples."""

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from durable_redis.keyspace.scan import look
 from durable_redis.keyspace.shard import SHARD_COUNT, shard_number
 from durable_redis.objects.entry import expires_of
-from storage.backends.base import Backend
+from storage.backends.base import SCAN_BYTES_MAX, Backend
+from storage.errors import DamagedError
 from storage.records import PLACE_END, expiry_range, parse_expiry_key
 
 if TYPE_CHECKING:
@@ -77,21 +78,17 @@ class ExpiryIndex:
         return found
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether a candidate's time has come: False means that no key is past its time."""
-        if any(heap and heap[0][0] <= now_ms for heap in (self.heap, self.frozen)):
-            return True
-        if self._backend_due_ms > now_ms:
-            return False
-        first = self.backend.scan(self._scan_from, expiry_range(now_ms)[1], limit=1)
-        return bool(first)
+        """Whether a candidate's time may have come: False means that no key is past its time."""
+        heaps = (self.heap, self.frozen)
+        return self._backend_due_ms <= now_ms or any(heap and heap[0][0] <= now_ms for heap in heaps)
 
     def everything(self, limit: int) -> list[tuple[int, int, bytes]] | None:
-        """All candidates (expires_ms, space, key), the newest of a key last; None if there are over ``limit``."""
+        """All candidates (expires_ms, space, key), the backend's first; None if there are over ``limit``."""
         left = limit - len(self.heap) - len(self.frozen)
         if left < 0:
             return None
         records = self.backend.scan(self._scan_from, expiry_range(NEVER_MS)[1], limit=left + 1)
-        if len(records) > left:
+        if len(records) > left or sum(len(raw) for raw, _ in records) > SCAN_BYTES_MAX:
             return None
         found = []
         for raw, _ in records:
@@ -145,7 +142,17 @@ class TimesLeft:
 
 
 def times_left(keyspace: Keyspace) -> dict[int, TimesLeft]:
-    """Of each database with keys that expire, by its number: how long they have left.  Nothing is changed."""
+    """Of each database with keys that expire, by its number: how long they have left.
+
+    Nothing is changed.  Empty if the disk is damaged: whoever needs what is there will say so.
+    """
+    try:
+        return _times_left(keyspace)
+    except DamagedError:
+        return {}
+
+
+def _times_left(keyspace: Keyspace) -> dict[int, TimesLeft]:
     counts = [keyspace.counts(index) for index in range(keyspace.database_count)]
     found = {index: TimesLeft() for index, (_, expires) in enumerate(counts) if expires}
     if not found:
@@ -166,9 +173,7 @@ def times_left(keyspace: Keyspace) -> dict[int, TimesLeft]:
     return found
 
 
-def _current(
-    keyspace: Keyspace, candidates: list[tuple[int, int, bytes]]
-) -> dict[tuple[int, bytes], int]:
+def _current(keyspace: Keyspace, candidates: list[tuple[int, int, bytes]]) -> dict[tuple[int, bytes], int]:
     """The candidates that still tell when their key expires, by space and key."""
     current: dict[tuple[int, bytes], int] = {}
     for expires_ms, space, key in candidates:

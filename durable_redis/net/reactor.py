@@ -58,8 +58,11 @@ class Reactor:
         self._epoll.register(self.workers.wake_fd, select.EPOLLIN)
         self._next_limit_check_ms = 0
         self._until_sample = 1
+        self._sample_gap = 1  # doubles: the first calls shall not count as if they had cost nothing
         self._commands = [
-            command for parent in engine.commands.values() for command in (parent, *parent.subcommands.values())
+            command
+            for parent in engine.commands.values()
+            for command in (parent, *parent.subcommands.values())
         ]
         self.shapes = Shapes()
         self.shapes_by_length = self.shapes.by_length
@@ -161,8 +164,8 @@ class Reactor:
             if until_sample:
                 connection.receive(data)
             else:
-                until_sample = CHUNKS_PER_SAMPLE
-                chunks += CHUNKS_PER_SAMPLE
+                until_sample = self._sample_gap = min(2 * self._sample_gap, CHUNKS_PER_SAMPLE)
+                chunks += until_sample
                 self._receive_timed(connection, data)
             connection.client.active_ms = now_ms
             touched.append(connection)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from durable_redis.commands import sorted_set_algebra, sorted_set_ranges, sorted_sets, strings
-from durable_redis.commands.sorted_set_parts import EFFECT_ELEMENTS_MAX
-from durable_redis.commands.sorted_sets import DRAWS_MAX, pop_members
+from durable_redis.commands.collection_parts import DRAWS_MAX, EFFECT_ELEMENTS_MAX
+from durable_redis.commands.sorted_sets import pop_members
 from durable_redis.errors import ReplyError
 from durable_redis.objects.sorted_set import SortedSet
 from tests.support.fake_engine import FakeEngine

@@ -242,7 +242,7 @@ class Pair:
                     ("TYPE", key),
                     ("DEBUG", "DIGEST-VALUE", key),
                     ("GET", key),
-                    _GROUPS_OF + (key, "FULL", "COUNT", 0),
+                    (*_GROUPS_OF, key, "FULL", "COUNT", 0),
                 )
             ]
             replies = client.pipeline(requests)

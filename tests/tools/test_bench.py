@@ -65,7 +65,7 @@ def test_csv_that_is_not_one_whole_row_is_refused(text: str) -> None:
 
 
 def test_what_had_to_be_loaded_first_is_not_a_result() -> None:
-    header = '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms"'
+    header = CSV_HEADER.strip()
     rows = [
         '"LPUSH (needed to benchmark LRANGE)","15384.62","2.355","0.136","0.479","7.263","7.295"',
         '"LRANGE_100 (first 100 elements)","50000.00","0.669","0.144","0.527","1.463","1.527"',
