@@ -15,12 +15,19 @@ form of Knuth, TAOCP 3, section 6.2.3.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
-import msgpack
-
-from durable_redis.objects.tree_nodes import Inner, Leaf, Node, Path, child_of, position_of
+from durable_redis.objects.tree_nodes import (
+    Inner,
+    Leaf,
+    Node,
+    NodeCodec,
+    Path,
+    child_of,
+    numbers_below,
+    position_of,
+)
 from storage.backends.base import Reader
 from storage.records import decode_element, encode_element, node_key
 
@@ -35,9 +42,8 @@ class CountedTree:
     """See the module.  ``count`` is exact; ``cached`` is how many items are in memory."""
 
     __slots__ = (
-        "_decode",
+        "_codec",
         "_dirty",
-        "_encode",
         "_frozen",
         "_item_bytes",
         "_old",
@@ -58,19 +64,13 @@ class CountedTree:
         reader: Reader,
         number: int,
         *,
-        ordered: bool,
-        item_bytes: Callable[[Any], int],
-        encode: Callable[[list[Any]], list[Any]] = list,
-        decode: Callable[[list[Any]], list[Any]] = list,
+        codec: NodeCodec,
         count: int = 0,
         root: int = 0,
         next_node: int = 1,
         height: int = 0,
     ) -> None:
-        """The tree of collection ``number``; a new one if ``count`` is 0.
-
-        ``encode`` and ``decode`` turn items into what msgpack knows and back.
-        """
+        """The tree of collection ``number``; a new one if ``count`` is 0."""
         self.number = number
         self.count = count
         self.root = root
@@ -78,10 +78,9 @@ class CountedTree:
         self.height = height  # of inner nodes above the leaves
         self.cached = 0
         self._reader = reader
-        self._ordered = ordered
-        self._item_bytes = item_bytes
-        self._encode = encode
-        self._decode = decode
+        self._codec = codec
+        self._ordered = codec.ordered
+        self._item_bytes = codec.item_bytes
         self._young: dict[int, Node] = {}
         self._old: dict[int, Node] = {}
         self._dirty: dict[int, Node | None] = {}
@@ -116,31 +115,14 @@ class CountedTree:
         key = node_key(self.number, number)
         raw = self._reader.get(key)
         assert raw is not None, f"node {number} of collection {self.number} is missing"
-        return self._decoded(decode_element(key, raw))
-
-    def _decoded(self, content: bytes) -> Node:
-        if content[0] == 0:
-            items = self._decode(msgpack.unpackb(memoryview(content)[1:]))
-            return Leaf(items, sum(map(self._item_bytes, items)))
-        children, counts, bounds = msgpack.unpackb(memoryview(content)[1:])
-        return Inner(children, counts, self._decode(bounds) if self._ordered else bounds)
-
-    def _encoded(self, node: Node) -> bytes:
-        packed: bytes
-        if type(node) is Leaf:
-            packed = msgpack.packb(self._encode(node.items))
-            return b"\0" + packed
-        assert type(node) is Inner
-        bounds = self._encode(node.bounds) if self._ordered else node.bounds
-        packed = msgpack.packb([node.children, node.counts, bounds])
-        return b"\1" + packed
+        return self._codec.decode(decode_element(key, raw))
 
     def _touch(self, number: int, node: Node) -> None:
         """The node is about to change."""
         if number not in self._dirty:
             if number in self._pending:
                 self._pending.discard(number)
-                self._frozen[number] = self._encoded(node)
+                self._frozen[number] = self._codec.encode(node)
             self._dirty[number] = node
 
     def _new_node(self, node: Node) -> int:
@@ -169,12 +151,8 @@ class CountedTree:
 
     def get(self, index: int) -> Any:
         """The item at a position, 0 <= index < count."""
-        node = self._node(self.root)
-        while type(node) is Inner:
-            at, index = position_of(node, index)
-            node = self._node(node.children[at])
-        assert type(node) is Leaf
-        return node.items[index]
+        _, _, leaf, index = self._descend(index)
+        return leaf.items[index]
 
     def slice(self, start: int, stop: int, *, reverse: bool = False) -> Iterator[Any]:
         """The items with start <= index < stop, the last one first if ``reverse``; none may change meanwhile.
@@ -188,13 +166,7 @@ class CountedTree:
 
     def reachable(self) -> set[int]:
         """The numbers of all nodes; reads the inner ones."""
-        level = [self.root]
-        found = {self.root}
-        for _ in range(self.height):
-            inner = [node for node in map(self._peek, level) if type(node) is Inner]
-            level = [child for node in inner for child in node.children]
-            found.update(level)
-        return found
+        return numbers_below(self.root, self.height, self._peek)
 
     def _portions(self, number: int, start: int, stop: int, reverse: bool, keep: bool) -> Iterator[list[Any]]:
         node = self._node(number) if keep else self._peek(number)
@@ -521,7 +493,7 @@ class CountedTree:
                 yield key, None
                 continue
             self._pending.discard(number)
-            yield key, encode_element(key, node if isinstance(node, bytes) else self._encoded(node))
+            yield key, encode_element(key, node if isinstance(node, bytes) else self._codec.encode(node))
 
     def committed(self) -> None:
         """See :class:`durable_redis.objects.expanded.Store`."""

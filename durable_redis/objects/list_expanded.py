@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from durable_redis.objects.collection import pack, unpack
 from durable_redis.objects.counted_tree import CountedTree
 from durable_redis.objects.expanded import FORM_EXPANDED, Expanded, Store
 from durable_redis.objects.list import List
+from durable_redis.objects.tree_nodes import NodeCodec
 from storage.backends.base import Reader
+
+_CODEC: Final = NodeCodec(ordered=False, item_bytes=len)
 
 
 class ExpandedList(Expanded, List):
@@ -24,7 +28,7 @@ class ExpandedList(Expanded, List):
     @classmethod
     def of(cls, plain: List, reader: Reader, number: int) -> ExpandedList:
         """The same content and expiry, on its way to disk as collection ``number``."""
-        made = cls(CountedTree(reader, number, ordered=False, item_bytes=len), 0)
+        made = cls(CountedTree(reader, number, codec=_CODEC), 0)
         made.expires_ms, made.disk_expires_ms = plain.expires_ms, plain.disk_expires_ms
         made.push_right(plain.slice(0, len(plain)))
         return made
@@ -36,8 +40,7 @@ class ExpandedList(Expanded, List):
         tree = CountedTree(
             reader,
             number,
-            ordered=False,
-            item_bytes=len,
+            codec=_CODEC,
             count=count,
             root=root,
             next_node=next_node,

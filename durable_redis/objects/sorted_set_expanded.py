@@ -13,6 +13,7 @@ from durable_redis.objects.elements import Elements
 from durable_redis.objects.expanded import FORM_EXPANDED, Expanded, Store
 from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.sorted_set import Bound, SortedSet
+from durable_redis.objects.tree_nodes import NodeCodec
 from storage.backends.base import Reader
 
 _SCORE: Final = struct.Struct("<d")
@@ -36,16 +37,16 @@ def _pair(parts: list[Any]) -> list[tuple[float, bytes]]:
     return list(zip(some, some, strict=True))
 
 
+_CODEC: Final = NodeCodec(ordered=True, item_bytes=_item_bytes, flatten=_flatten, restore=_pair)
+
+
 def _tree(
     reader: Reader, number: int, count: int = 0, root: int = 0, next_node: int = 1, height: int = 0
 ) -> CountedTree:
     return CountedTree(
         reader,
         number,
-        ordered=True,
-        item_bytes=_item_bytes,
-        encode=_flatten,
-        decode=_pair,
+        codec=_CODEC,
         count=count,
         root=root,
         next_node=next_node,

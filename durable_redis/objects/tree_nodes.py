@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
+
+import msgpack
 
 
 class Leaf:
@@ -32,6 +36,36 @@ Node = Leaf | Inner
 Path = list[tuple[int, Inner, int]]  # number and node, and which child was taken
 
 
+@dataclass(slots=True, frozen=True)
+class NodeCodec:
+    """What a tree has to know of its items: their order and bytes, and how they become what msgpack knows."""
+
+    ordered: bool
+    item_bytes: Callable[[Any], int]
+    flatten: Callable[[list[Any]], list[Any]] = list
+    restore: Callable[[list[Any]], list[Any]] = list
+
+    def encode(self, node: Node) -> bytes:
+        """The content of a node's record."""
+        packed: bytes
+        if type(node) is Leaf:
+            packed = msgpack.packb(self.flatten(node.items))
+            return b"\0" + packed
+        assert type(node) is Inner
+        bounds = self.flatten(node.bounds) if self.ordered else node.bounds
+        packed = msgpack.packb([node.children, node.counts, bounds])
+        return b"\1" + packed
+
+    def decode(self, content: bytes) -> Node:
+        """The node that :meth:`encode` was given."""
+        parts = msgpack.unpackb(memoryview(content)[1:])
+        if content[0] == 0:
+            items = self.restore(parts)
+            return Leaf(items, sum(map(self.item_bytes, items)))
+        children, counts, bounds = parts
+        return Inner(children, counts, self.restore(bounds) if self.ordered else bounds)
+
+
 def child_of(node: Inner, item: Any) -> int:
     """Which child holds an item, or would hold it."""
     return max(bisect_right(node.bounds, item, 1) - 1, 0)
@@ -46,3 +80,14 @@ def position_of(node: Inner, index: int) -> tuple[int, int]:
     if at == len(counts):
         return at - 1, index - sum(counts[:-1])
     return at, index - sum(counts[:at])
+
+
+def numbers_below(root: int, height: int, node_of: Callable[[int], Node]) -> set[int]:
+    """The numbers of all nodes of a tree; ``height`` levels of inner ones are read."""
+    level = [root]
+    found = {root}
+    for _ in range(height):
+        inner = [node for node in map(node_of, level) if type(node) is Inner]
+        level = [child for node in inner for child in node.children]
+        found.update(level)
+    return found

