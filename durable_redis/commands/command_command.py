@@ -18,6 +18,7 @@ from durable_redis.commands.command_docs import CommandDocs
 from durable_redis.commands.keys import FoundKey, command_keys, has_keys
 from durable_redis.commands.table import (
     LOADING,
+    MAY_REPLICATE,
     NO_MANDATORY_KEYS,
     STALE,
     Command,
@@ -204,7 +205,7 @@ def _info(found: Command) -> list[Reply]:
     return [
         _full_name(found),
         found.arity,
-        SetReply((flag.name or "").lower() for flag in Flag if flag in found.flags),
+        SetReply((flag.name or "").lower() for flag in Flag if flag in found.flags & ~MAY_REPLICATE),
         first,
         last,
         step,

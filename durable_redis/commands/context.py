@@ -20,6 +20,7 @@ from durable_redis.objects.hash import Hash
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
 from durable_redis.objects.sorted_set import SortedSet
+from durable_redis.objects.stream import Stream
 from durable_redis.objects.string import string_data
 from storage.records import TYPE_STRING
 
@@ -139,6 +140,10 @@ class Context:
     def sorted_set(self, key: bytes, *, count: bool = True) -> SortedSet | None:
         """The sorted set of a key; see :meth:`hash`."""
         return self._collection(key, SortedSet, count)
+
+    def stream(self, key: bytes, *, count: bool = True) -> Stream | None:
+        """The stream of a key, which may be empty; see :meth:`hash`."""
+        return self._collection(key, Stream, count)
 
     def _collection(self, key: bytes, wanted: type[_C], count: bool) -> _C | None:
         value = self.read(key) if count else self.db.read(key)

@@ -27,8 +27,9 @@ from durable_redis.objects.hash import Hash
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
 from durable_redis.objects.sorted_set import SortedSet
+from durable_redis.objects.stream import Stream
 from durable_redis.objects.string import string_data
-from storage.records import TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STRING, TYPE_ZSET
+from storage.records import TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET
 
 DIGEST_BYTES: Final = 20
 _EXPIRES: Final = b"!!expire!!"
@@ -108,6 +109,15 @@ def _add_hash(digest: int, value: Value) -> int:
     return digest
 
 
+def _add_stream(digest: int, value: Value) -> int:
+    assert isinstance(value, Stream)
+    for entry_id, words in value.range():
+        digest = mix_in(digest, b"%d.%d" % entry_id)
+        for word in words:
+            digest = mix_in(digest, word)
+    return digest
+
+
 def _xor_in_parts(digest: int, first: bytes, second: bytes) -> int:
     """Xor in the digest of two parts that belong together."""
     return xor_in(digest, mix_in(mix_in(0, first), second).to_bytes(DIGEST_BYTES))
@@ -119,6 +129,7 @@ _TYPES: Final[dict[int, tuple[int, Callable[[int, Value], int]]]] = {
     TYPE_SET: (2, _add_set),
     TYPE_ZSET: (3, _add_sorted_set),
     TYPE_HASH: (4, _add_hash),
+    TYPE_STREAM: (6, _add_stream),
 }
 """By our type number: Redis's type number, and how the content is added."""
 

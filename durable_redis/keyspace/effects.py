@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects_collections import COLLECTION_EFFECTS
+from durable_redis.keyspace.effects_streams import STREAM_EFFECTS
 from durable_redis.keyspace.memory import value_bytes
 from durable_redis.objects.codec import expand
 from durable_redis.objects.collection import Collection
@@ -263,4 +264,5 @@ EFFECTS: dict[bytes, Apply] = {
     b"FLUSHDB": flush_database,
     b"FLUSHALL": flush_all,
     **COLLECTION_EFFECTS,
+    **STREAM_EFFECTS,
 }

@@ -17,12 +17,15 @@ from durable_redis.objects.set import Set
 from durable_redis.objects.set_expanded import ExpandedSet
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
+from durable_redis.objects.stream import Stream
 from durable_redis.objects.string import String, string_data
 from storage.backends.base import Reader
 from storage.errors import FormatError
 from storage.records import TYPE_STRING
 
-COMPACT: Final[dict[int, type[Collection]]] = {made.kind: made for made in (Hash, List, Set, SortedSet)}
+COMPACT: Final[dict[int, type[Collection]]] = {
+    made.kind: made for made in (Hash, List, Set, SortedSet, Stream)
+}
 EXPANDED: Final[dict[int, Any]] = {
     made.kind: made for made in (ExpandedHash, ExpandedList, ExpandedSet, ExpandedSortedSet)
 }

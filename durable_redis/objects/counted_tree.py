@@ -41,24 +41,6 @@ NODES_PER_STEP: Final = 64  # freed at a time
 class CountedTree:
     """See the module.  ``count`` is exact; ``cached`` is how many items are in memory."""
 
-    __slots__ = (
-        "_codec",
-        "_dirty",
-        "_frozen",
-        "_item_bytes",
-        "_old",
-        "_ordered",
-        "_pending",
-        "_reader",
-        "_young",
-        "cached",
-        "count",
-        "height",
-        "next_node",
-        "number",
-        "root",
-    )
-
     def __init__(
         self,
         reader: Reader,

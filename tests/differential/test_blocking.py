@@ -185,7 +185,101 @@ SCENARIOS = {
         a<
         d: XADD s 3-1 f v
         b<
-        d: XPENDING s g - + 10 one
+        d: XPENDING s g
+        d: XINFO GROUPS s
+    """,
+    "streams: everybody gets what is new, a group gives it to one": """
+        a> XREAD BLOCK 0 STREAMS s t $ $
+        b> XREAD COUNT 1 BLOCK 0 STREAMS t s 5-1 3
+        c> XREAD BLOCK 0 STREAMS s s 2-1 9
+        d: XADD s 1-1 f v
+        a<
+        d: XADD s 2-1 f v
+        d: XADD s 3-1 f v
+        b<
+        c<
+        d: XADD t 5-1 f v
+        d: XADD t 6-1 f v
+        d: XGROUP CREATE s g 0 ENTRIESREAD 0
+        d: XGROUP CREATE t g $
+        a> XREADGROUP GROUP g one NOACK BLOCK 0 STREAMS t >
+        b> XREADGROUP GROUP g two BLOCK 0 COUNT 1 STREAMS t >
+        c> XREADGROUP GROUP g one BLOCK 0 STREAMS t >
+        d: XADD t 7-1 f v
+        d: XADD t 8-1 f v
+        a<
+        b<
+        d: XADD t 9-1 f v
+        c<
+        d: XPENDING t g
+        d: XINFO GROUPS t
+    """,
+    "streams: what does not wake": """
+        d: XADD s 1-1 f v
+        d: XGROUP CREATE s g $
+        a> XREAD BLOCK 0 STREAMS s $
+        b> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: XSETID s 5-1 ENTRIESADDED 1
+        d: XGROUP SETID s g 0
+        d: XGROUP CREATECONSUMER s g two
+        d: XGROUP CREATE s other 0
+        d: XTRIM s MAXLEN 0
+        d: XADD s 6-1 f v
+        a<
+        b<
+        a> XREAD BLOCK 0 STREAMS s 6-1
+        d: DEL s
+        d: SET s x
+        d: DEL s
+        d: XADD s 1-1 f v
+        d: XADD s 6-2 f v
+        a<
+    """,
+    "streams: the group or the key goes": """
+        d: XGROUP CREATE s g $ MKSTREAM
+        a> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: XGROUP DESTROY s g
+        a<
+        d: XGROUP CREATE s g $ MKSTREAM
+        a> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: DEL s
+        d: XADD s 1-1 f v
+        a<
+        d: XGROUP CREATE s g $
+        a> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: SET s x
+        a<
+        d: DEL s
+        d: XGROUP CREATE s g $ MKSTREAM
+        a> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: RENAME s t
+        a<
+        b> XREADGROUP GROUP g one BLOCK 0 STREAMS t >
+        d: FLUSHALL
+        b<
+        d: XGROUP CREATE s g $ MKSTREAM
+        b> XREADGROUP GROUP g one BLOCK 0 STREAMS s >
+        d: PEXPIRE s 1
+        b<
+        a> XREAD BLOCK 0 STREAMS s 0
+        d: XADD other 1-1 f v
+        d: RENAME other s
+        a<
+        a> XREAD BLOCK 0 STREAMS x 0
+        d: COPY s x
+        a<
+    """,
+    "streams: unblocked, or nothing in time": """
+        a: XREAD BLOCK 10 STREAMS s $
+        d: XGROUP CREATE s g $ MKSTREAM
+        a: XREADGROUP GROUP g c BLOCK 10 STREAMS s >
+        a> XREAD BLOCK 0 STREAMS s $
+        d: CLIENT UNBLOCK {a}
+        a<
+        a> XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        d: CLIENT UNBLOCK {a} ERROR
+        a<
+        d: XINFO CONSUMERS s g
     """,
 }
 

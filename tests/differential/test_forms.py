@@ -25,7 +25,8 @@ pytestmark = [
     pytest.mark.skipif(subject_is_stand_in(), reason="redis-server has other forms"),
 ]
 
-GROUPS = [group for group in ("hashes", "lists", "sets", "sorted_sets", "streams") if group in GENERATORS]
+COLLECTIONS = ("hashes", "lists", "sets", "sorted_sets", "streams", "geo")
+GROUPS = [group for group in COLLECTIONS if group in GENERATORS]
 STEPS = {"expanded": 300, "cold": 100}
 
 

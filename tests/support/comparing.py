@@ -17,7 +17,7 @@ ABSOLUTE_TIMES_MS: Final = tuple(4_102_444_800_000 + offset for offset in (0, 1,
 """Deadlines in the year 2100 that scripts set absolutely: these must come back to the millisecond."""
 
 _ABSOLUTE: Final = frozenset(ABSOLUTE_TIMES_MS) | {(time_ms + 500) // 1000 for time_ms in ABSOLUTE_TIMES_MS}
-_CONTAINERS: Final = frozenset(b"CLIENT COMMAND CONFIG OBJECT DEBUG MEMORY".split())
+_CONTAINERS: Final = frozenset(b"CLIENT COMMAND CONFIG OBJECT DEBUG MEMORY XGROUP XINFO".split())
 
 
 def command_name(words: Sequence[bytes]) -> str:
@@ -108,6 +108,27 @@ def close_times(expected: Any, actual: Any, tolerance: int) -> bool:
     return expected not in _ABSOLUTE and abs(expected - actual) <= tolerance
 
 
+def _close_deliveries(expected: Any, actual: Any) -> bool:
+    """What is pending in a stream: times of deliveries and of consumers are close, all else is equal."""
+    times: list[list[int]] = [[], []]
+    rest = [_without_times(reply, found) for reply, found in zip((expected, actual), times, strict=True)]
+    close = all(abs(a - b) <= TOLERANCE_MS for a, b in zip(*times, strict=False))
+    return close and repr(rest[0]) == repr(rest[1])
+
+
+def _without_times(reply: Any, times: list[int]) -> Any:
+    """A reply with its times (or ages) moved to a list."""
+    if not isinstance(reply, list):
+        return reply
+    kept = [_without_times(part, times) for part in reply]
+    at = {"bytes bytes int int": 2, "bytes int int": 1}.get(" ".join(type(part).__name__ for part in reply))
+    places = [at] if at else [n for n in range(1, len(reply)) if reply[n - 1] in (b"idle", b"seen-time")]
+    for place in places:
+        times.append(kept[place])
+        kept[place] = "a time"
+    return type(reply)(kept)
+
+
 def _same_hello(expected: Any, actual: Any) -> bool:
     """HELLO but for the connection's id and the server's version."""
     if type(expected) is not type(actual) or not isinstance(expected, list) or len(expected) != len(actual):
@@ -130,6 +151,7 @@ _RULES: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "HGETALL": _same_pairs,
     **dict.fromkeys(("HKEYS", "HVALS", "SMEMBERS", "SUNION", "SINTER", "SDIFF", "SPOP"), _same_members),
     "HELLO": _same_hello,
+    **dict.fromkeys(("XPENDING", "XINFO|CONSUMERS", "XINFO|STREAM"), _close_deliveries),
     "TTL": _close_seconds,
     "EXPIRETIME": _close_seconds,
     "PTTL": _close_milliseconds,

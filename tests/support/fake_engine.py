@@ -69,6 +69,10 @@ class FakeEngine:
         """Run one command; its reply, or the :class:`ReplyError` that it raised."""
         argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         command = self.table[argv[0].upper().decode()]
+        if command.subcommands and len(argv) > 1:
+            command = command.subcommands.get(argv[1].upper().decode("latin-1"), command)
+            if command.handler is None:
+                return ReplyError("ERR unknown subcommand")
         self.effects.clear()
         if not command.accepts(len(argv)):
             return ReplyError(f"ERR wrong number of arguments for '{command.name.lower()}' command")

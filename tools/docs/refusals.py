@@ -67,7 +67,6 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
 
 NEVER: Final[dict[str, str]] = {
     "SENTINEL": "belongs to the sentinel process; redis-server does not know it either",
-    "PFDEBUG": "tests the insides of Redis's own code",
     "SCRIPT|DEBUG": "is the protocol of Redis's own debugger",
 }
 """Commands that will not come, and why; they are unknown."""

@@ -7,13 +7,16 @@ from typing import Final
 from tests.differential.generators import (
     bitmaps,
     expiry,
+    geo,
     hashes,
+    hyperloglog,
     keys,
     lists,
     server,
     sets,
     sort,
     sorted_sets,
+    streams,
     strings,
 )
 from tests.differential.generators.source import Generator, Source
@@ -29,6 +32,9 @@ _ALONE: Final[dict[str, Generator]] = {
     "sets": sets.generate,
     "sorted_sets": sorted_sets.generate,
     "lists": lists.generate,
+    "streams": streams.generate,
+    "geo": geo.generate,
+    "hyperloglog": hyperloglog.generate,
 }
 
 
