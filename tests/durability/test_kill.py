@@ -25,7 +25,7 @@ from tools.check import check_backend
 pytestmark = [pytest.mark.durability, pytest.mark.slow]
 
 WRITERS = 4
-ROUNDS = 6
+ROUNDS = 4
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def with_collections() -> WholeEngine:
         ("gone", 3),
         ("one", 1),
         ("full", 8),
-        ("big", 30),
+        ("big", 12),
         ("{tag}", 3),
     ):
         make(whole, name, count)
