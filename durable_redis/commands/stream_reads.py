@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import Any, Final
+from weakref import ref
 
 from durable_redis.commands.blocking import wait_for_keys
 from durable_redis.commands.context import PENDING, Context
@@ -25,7 +26,6 @@ from durable_redis.resp.numbers import INT64_MAX, parse_integer
 from durable_redis.resp.replies import NULL_ARRAY, Encoded, Reply
 
 WAITING_COUNT: Final = 1000  # entries for a client that waited, if it did not say how many
-_NO_STREAM: Final = -1
 _UNBALANCED: Final = (
     "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
 )
@@ -237,39 +237,52 @@ def _wait(ctx: Context, read: _Read) -> Reply:
         return NULL_ARRAY
     read.count = read.count or WAITING_COUNT
     ids = dict(zip(reversed(read.keys), reversed(read.ids), strict=True))
-    looked_at = {key: _added(ctx, key) for key in read.keys}
+    looked_at: dict[bytes, _Seen] = {}
+    if read.group is not None:
+        for key in read.keys:
+            stream = ctx.peek(key)
+            assert isinstance(stream, Stream)  # it had the group just now
+            looked_at[key] = _Seen(stream)
 
     def attempt(key: bytes) -> Any:
-        added = _added(ctx, key)
-        before, looked_at[key] = looked_at[key], added
-        if added == _NO_STREAM:
+        stream = ctx.peek(key)
+        if not isinstance(stream, Stream):
             if read.group is not None:
                 raise ReplyError("UNBLOCKED the stream key no longer exists")
             return PENDING
-        stream = ctx.stream(key, count=False)
-        assert stream is not None
-        group: Group | None = None
-        if read.group is not None:
-            group = stream.groups.get(read.group)
-            if group is None:
-                raise ReplyError("NOGROUP the consumer group this client was blocked on no longer exists")
-        if added == before:
-            return PENDING
-        if group is not None:
-            entries = _new_entries(ctx, read, key, stream, group)
-        else:
+        if read.group is None:
             id = ids[key]
             assert id is not None
             entries = _entries_behind(stream, id, read.count)
+        else:
+            group = stream.groups.get(read.group)
+            if group is None:
+                raise ReplyError("NOGROUP the consumer group this client was blocked on no longer exists")
+            before, looked_at[key] = looked_at[key], _Seen(stream)
+            if before.is_still(stream):
+                return PENDING
+            entries = _new_entries(ctx, read, key, stream, group)
         return _by_key(ctx, [(key, entries)]) if entries else PENDING
 
     return wait_for_keys(ctx, read.keys, read.timeout_ms, attempt, NULL_ARRAY)
 
 
-def _added(ctx: Context, key: bytes) -> int:
-    """How many entries were ever added to the stream of a key, by which an addition is noticed."""
-    value = ctx.peek(key)
-    return value.entries_added if isinstance(value, Stream) else _NO_STREAM
+class _Seen:
+    """A stream as a waiting group has seen it.
+
+    XGROUP SETID lets a group read again what it has read; as in Redis that is nothing to wake up for, until
+    something is added, or another stream takes the key.  One that had left the cache counts as another.
+    """
+
+    __slots__ = ("stream", "top_id")
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = ref(stream)
+        self.top_id = stream.top_id
+
+    def is_still(self, stream: Stream) -> bool:
+        """Whether it is the same stream, and nothing was added."""
+        return self.stream() is stream and stream.top_id <= self.top_id
 
 
 def _by_key(ctx: Context, found: list[tuple[bytes, list[object]]]) -> Reply:

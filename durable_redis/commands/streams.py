@@ -119,11 +119,10 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
     if stream is None:
         raise ReplyError(NO_SUCH_KEY)
     _check_last_id(stream, last_id, added)
-    ctx.apply(
-        *(b"XSETID", argv[1], id_bytes(last_id)),
-        *(b"ENTRIESADDED", b"%d" % (stream.entries_added if added is None else added)),
-        *(b"MAXDELETEDID", id_bytes(stream.max_deleted_id if deleted_id == ID_MIN else deleted_id)),
-    )
+    # Redis refuses a MAXDELETEDID above the ID, even the stream's own: so it is there only if it was given.
+    deleted = () if deleted_id == ID_MIN else (b"MAXDELETEDID", id_bytes(deleted_id))
+    entries_added = stream.entries_added if added is None else added
+    ctx.apply(b"XSETID", argv[1], id_bytes(last_id), b"ENTRIESADDED", b"%d" % entries_added, *deleted)
     return OK
 
 
@@ -131,8 +130,7 @@ def _check_last_id(stream: Stream, last_id: Id, added: int | None) -> None:
     """Raise if a stream cannot have this last ID, or so few entries ever added."""
     if not len(stream):
         return
-    top, _ = next(stream.range(reverse=True))
-    if last_id < top:
+    if last_id < stream.top_id:
         raise ReplyError("ERR The ID specified in XSETID is smaller than the target stream top item")
     if added is not None and added < len(stream):
         raise ReplyError("ERR The entries_added specified in XSETID is smaller than the target stream length")

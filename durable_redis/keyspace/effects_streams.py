@@ -61,11 +61,12 @@ def trim(keyspace: Keyspace, db: Database, effect: Effect) -> int:
 
 
 def set_id(keyspace: Keyspace, db: Database, effect: Effect) -> None:
-    """``XSETID key id ENTRIESADDED n MAXDELETEDID id``."""
+    """``XSETID key id ENTRIESADDED n [MAXDELETEDID id]``; without it, what was deleted stays."""
     stream = db.collection(effect[1], Stream)
     stream.last_id = _id(effect[2])
     stream.entries_added = int(effect[4])
-    stream.max_deleted_id = _id(effect[6])
+    if len(effect) > 5:
+        stream.max_deleted_id = _id(effect[6])
     _changed(db, effect[1], stream)
 
 

@@ -35,7 +35,10 @@ class Stream(Collection):
     ``entries_added`` counts the entries there ever were; XSETID sets all three.
     """
 
-    __slots__ = ("entries_added", "firsts", "groups", "last_id", "length", "max_deleted_id", "nodes")
+    __slots__ = (
+        *("entries_added", "firsts", "groups", "last_id", "length", "max_deleted_id", "nodes"),
+        "__weakref__",  # so that who waits for a stream notices when another one takes its place
+    )
 
     kind = TYPE_STREAM
     ELEMENT_OVERHEAD_BYTES = 300
@@ -90,6 +93,11 @@ class Stream(Collection):
     def first_id(self) -> Id:
         """The ID of the first entry; 0-0 if there is none."""
         return next(self.range(), (ID_MIN, []))[0]
+
+    @property
+    def top_id(self) -> Id:
+        """The ID of the last entry; 0-0 if there is none.  Only :meth:`add` makes it greater."""
+        return next(self.range(reverse=True), (ID_MIN, []))[0]
 
     @property
     def node_count(self) -> int:

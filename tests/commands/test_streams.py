@@ -15,7 +15,7 @@ from durable_redis.commands import (
     streams,
     strings,
 )
-from durable_redis.commands.context import KeyWait
+from durable_redis.commands.context import PENDING, KeyWait
 from durable_redis.commands.stream_ids import maybe_id, next_id, previous_id
 from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.objects.codec import decode_value, encode_body
@@ -60,7 +60,9 @@ def engine() -> FakeEngine:
         ("XTRIM s MAXLEN ~ 0", ["XTRIM s MINID = 4-2"]),
         ("XTRIM s MINID ~ 9", ["XTRIM s MINID = 4-2"]),
         ("XDEL s 1-1 9-9 1-1 3-1", ["XDEL s 1-1 3-1"]),
-        ("XSETID s 9", ["XSETID s 9-0 ENTRIESADDED 4 MAXDELETEDID 0-0"]),
+        ("XSETID s 9", ["XSETID s 9-0 ENTRIESADDED 4"]),
+        ("XSETID s 9 MAXDELETEDID 0-0", ["XSETID s 9-0 ENTRIESADDED 4"]),
+        ("XSETID s 9 MAXDELETEDID 8", ["XSETID s 9-0 ENTRIESADDED 4 MAXDELETEDID 8-0"]),
         ("XGROUP CREATE s h $", ["XGROUP CREATE s h 4-1 ENTRIESREAD -1"]),
         ("XGROUP CREATE q h 5 mkstream", ["XGROUP CREATE q h 5-0 MKSTREAM ENTRIESREAD -1"]),
         ("XGROUP SETID s g $ ENTRIESREAD 4", ["XGROUP SETID s g 4-1 ENTRIESREAD 4"]),
@@ -285,3 +287,45 @@ def test_waiting_ends_with_what_is_added_only(engine: FakeEngine) -> None:
     engine.run("XADD", "s", "9-1", "f", "v")
     reply = wait.attempt(b"s")
     assert [id for id, _ in reply[0][1]] == [b"1-1", b"2-1", b"3-1", b"4-1", b"9-1"]
+
+
+def test_a_last_id_below_a_deleted_one_is_logged_as_redis_takes_it(engine: FakeEngine) -> None:
+    """Redis refuses a MAXDELETEDID above the ID, also one that the stream has already."""
+    engine.run("XDEL", "s", "4-1")
+    engine.run("XSETID", "s", "3-1")
+    assert engine.effects == [(b"XSETID", b"s", b"3-1", b"ENTRIESADDED", b"4")]
+    stream = engine.context.stream(b"s")
+    assert stream is not None
+    assert (stream.last_id, stream.max_deleted_id, stream.entries_added) == ((3, 1), (4, 1), 4)
+
+
+@pytest.mark.parametrize("replace", ["RENAME other s", "COPY other s REPLACE"])
+def test_waiting_ends_with_another_stream_in_place_of_the_first(engine: FakeEngine, replace: str) -> None:
+    """Also if as many entries were ever added to it, and, for a group, if its IDs are no greater."""
+    reading = engine.run("XREAD", "BLOCK", 0, "STREAMS", "s", "$")
+    engine.run("XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", ">")
+    delivering = engine.run("XREADGROUP", "GROUP", "g", "a", "BLOCK", 0, "STREAMS", "s", ">")
+    for id in ("1-1", "2-1", "3-1", "4-0"):
+        engine.run("XADD", "low", id, "f", "v")
+    engine.run("XGROUP", "CREATE", "low", "g", "3-1")
+    engine.run(*replace.replace("other", "low").split())
+    assert [id for id, _ in delivering.attempt(b"s")[0][1]] == [b"4-0"]
+    for id in ("1-1", "2-1", "3-1", "9-1"):
+        engine.run("XADD", "high", id, "f", "v")
+    engine.run(*replace.replace("other", "high").split())
+    assert [id for id, _ in reading.attempt(b"s")[0][1]] == [b"9-1"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["XSETID s 9-9 ENTRIESADDED 7", "XDEL s 4-1", "XTRIM s MAXLEN 2", "XACK s g 1-1", "XGROUP CREATE s h 0"],
+)
+def test_waiting_for_a_group_goes_on_when_nothing_was_added(engine: FakeEngine, line: str) -> None:
+    engine.run("XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", ">")
+    wait = engine.run("XREADGROUP", "GROUP", "g", "a", "BLOCK", 0, "STREAMS", "s", ">")
+    engine.run("XGROUP", "SETID", "s", "g", 0)
+    engine.run(*line.split())
+    assert engine.effects
+    assert wait.attempt(b"s") is PENDING
+    engine.run("XADD", "s", "10-1", "f", "v")
+    assert wait.attempt(b"s")[0][1][-1][0] == b"10-1"

@@ -281,6 +281,30 @@ SCENARIOS = {
         a<
         d: XINFO CONSUMERS s g
     """,
+    "another stream takes the key, by RENAME": """
+        d: XADD s 5-5 f v
+        a> XREAD BLOCK 0 STREAMS s $
+        d: XADD other 9-9 f v
+        d: RENAME other s
+        a<
+    """,
+    "another stream takes the key, by COPY": """
+        d: XADD s 5-5 f v
+        a> XREAD BLOCK 0 STREAMS s $
+        d: XADD other 9-9 f v
+        d: COPY other s REPLACE
+        a<
+    """,
+    "another stream takes the key of a group": """
+        d: XGROUP CREATE s g $ MKSTREAM
+        d: XADD s 5-5 f v
+        b: XREADGROUP GROUP g c STREAMS s >
+        a> XREADGROUP GROUP g c BLOCK 0 STREAMS s >
+        d: XGROUP CREATE other g $ MKSTREAM
+        d: XADD other 9-9 f v
+        d: RENAME other s
+        a<
+    """,
 }
 
 
