@@ -4,6 +4,7 @@
     expiry entry   'X' expires_ms(8) space(4) place(8) key  ->  empty
     element        'E' collection(8) 'm' place(6) name  ->  crc32c(4) tag(1) value
     node           'E' collection(8) 't' number(8)  ->  crc32c(4) tag(1) node
+    stream node    'E' collection(8) 's' ms(8) seq(8)  ->  crc32c(4) tag(1) stream node
     dead           'D' collection(8)             ->  empty
     state          'M' "state"                   ->  JSON
 
@@ -44,6 +45,7 @@ _EXPIRY_PREFIX = struct.Struct(">cQIQ")
 _COLLECTION_PREFIX = struct.Struct(">cQ")
 _ELEMENT_PREFIX = struct.Struct(">cQcHI")
 _NODE_KEY = struct.Struct(">cQcQ")
+_STREAM_NODE_KEY = struct.Struct(">cQcQQ")
 _CHECKSUM = struct.Struct("<I")
 _CHECKSUM_TAG = struct.Struct("<IB")
 _CHECKSUM_TAG_EXPIRES = struct.Struct("<IBQ")
@@ -146,6 +148,22 @@ def element_range(collection: int, first_place: int, end_place: int) -> tuple[by
 def node_key(collection: int, node: int) -> bytes:
     """The backend key of a node of an expanded list or sorted set."""
     return _NODE_KEY.pack(b"E", collection, b"t", node)
+
+
+def stream_node_key(collection: int, ms: int, seq: int) -> bytes:
+    """The backend key of a node of an expanded stream, by its first ID."""
+    return _STREAM_NODE_KEY.pack(b"E", collection, b"s", ms, seq)
+
+
+def stream_node_range(collection: int, first: tuple[int, int], last: tuple[int, int]) -> tuple[bytes, bytes]:
+    """Backend keys that enclose the nodes of an expanded stream with first <= first ID <= last."""
+    return stream_node_key(collection, *first), stream_node_key(collection, *last) + b"\0"
+
+
+def parse_stream_node_key(raw: bytes) -> tuple[int, int]:
+    """The first ID of the node of an expanded stream."""
+    _, _, _, ms, seq = _STREAM_NODE_KEY.unpack(raw)
+    return ms, seq
 
 
 def encode_element(backend_key: bytes, content: bytes) -> bytes:

@@ -16,6 +16,7 @@ from durable_redis.objects.collection import Collection
 from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.list_expanded import ExpandedList
 from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
+from durable_redis.objects.stream_expanded import ExpandedStream
 from storage.backends.base import Reader, Record
 from storage.records import (
     STATE_KEY,
@@ -104,22 +105,28 @@ def _check_elements(reader: Reader, collections: dict[int, Collection], dying: s
     dead = {parse_dead_key(raw) for raw, _ in walk(reader, b"D", b"E")}
     elements: Counter[int] = Counter()
     nodes: dict[int, set[int]] = {}
+    stream_nodes: Counter[int] = Counter()
     for raw, record in walk(reader, b"E", b"F"):
         decode_element(raw, record)
         number = int.from_bytes(raw[1:9])
         if raw[9:10] == b"m":
             elements[number] += 1
+        elif raw[9:10] == b"s":
+            stream_nodes[number] += 1
         else:
             nodes.setdefault(number, set()).add(int.from_bytes(raw[10:18]))
     for number, collection in collections.items():
         if number in dead:
             yield f"collection {number} is in use and to be swept"
         stated = len(collection)
+        if isinstance(collection, ExpandedStream):
+            yield from _check_stream(collection, stream_nodes[number], nodes.get(number, set()))
+            continue
         if not isinstance(collection, ExpandedList) and elements[number] != stated:
             yield f"collection {number}: {stated} elements are stated, {elements[number]} are there"
         if isinstance(collection, ExpandedList | ExpandedSortedSet):
             yield from _check_tree(collection, nodes.get(number, set()))
-    for number in (elements.keys() | nodes.keys()) - collections.keys() - dead - dying:
+    for number in (elements.keys() | nodes.keys() | stream_nodes.keys()) - collections.keys() - dead - dying:
         yield f"collection {number} has elements, but no key and is not to be swept"
 
 
@@ -140,3 +147,31 @@ def _check_tree(collection: ExpandedList | ExpandedSortedSet, nodes: set[int]) -
             last = item
     if count != stated:
         yield f"collection {number}: {stated} elements are stated, its tree has {count}"
+
+
+def _check_stream(stream: ExpandedStream, node_count: int, nodes: set[int]) -> Iterator[str]:
+    number = stream.number
+    if node_count != stream.node_count:
+        yield f"collection {number}: {stream.node_count} stream nodes are stated, {node_count} are there"
+    outlines = list(stream.outlines())
+    count = sum(outline.entries for outline in outlines)
+    if (len(outlines), count) != (stream.node_count, len(stream)):
+        yield f"collection {number}: {len(stream)} entries are stated, its nodes have {count}"
+    ids = [id for id, _ in stream.range()]
+    if ids != sorted(set(ids)) or len(ids) != count:
+        yield f"collection {number}: the entries are out of order, or not as many as their nodes say"
+    trees = stream.deliveries.pending, stream.deliveries.owned
+    if trees[0].reachable() | trees[1].reachable() != nodes:
+        yield f"collection {number}: the nodes on disk are not those of what is pending"
+        return
+    by_group = {(item[0], *item[1:3], item[5]) for item in trees[0].slice(0, trees[0].count)}
+    by_consumer = set(trees[1].slice(0, trees[1].count))
+    stated = sum(group.pending_count for group in stream.groups.values())
+    if len(by_group) != stated or {(owner, ms, seq) for _, ms, seq, owner in by_group} != by_consumer:
+        yield f"collection {number}: what is pending by group is not what is pending by consumer"
+    for name, group in stream.groups.items():
+        if len(list(group.range())) != group.pending_count:
+            yield f"collection {number}: group {name!r} states {group.pending_count} pending entries"
+        for consumer in group.consumers.values():
+            if len(list(consumer.pending())) != consumer.pending_count:
+                yield f"collection {number}: consumer {consumer.name!r} of {name!r} has another count"

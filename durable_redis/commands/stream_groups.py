@@ -24,7 +24,7 @@ from durable_redis.commands.table import (
 )
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown, syntax_error
 from durable_redis.objects.stream import Stream
-from durable_redis.objects.stream_groups import UNKNOWN, Group
+from durable_redis.objects.stream_groups import UNKNOWN, Group, Pending
 from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Id
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import NULL_ARRAY, OK, Reply
@@ -220,7 +220,7 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
         consumer = group.consumers.get(name)
         if consumer is None:
             return []
-        ids = ((id, group.pending[id]) for id in consumer.pending(start, end))
+        ids = ((id, _found(group, id)) for id in consumer.pending(start, end))
     reply: list[object] = []
     if count <= 0:
         return reply
@@ -235,6 +235,12 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
     return reply
 
 
+def _found(group: Group, id: Id) -> Pending:
+    found = group.find(id)
+    assert found is not None
+    return found
+
+
 def _integer(raw: bytes) -> int:
     number = parse_integer(raw)
     if number is None:
@@ -244,10 +250,12 @@ def _integer(raw: bytes) -> int:
 
 def _summary(group: Group) -> Reply:
     """How many entries are pending, the first and the last, and how many for whom."""
-    if not group.pending:
+    if not group.pending_count:
         return [0, None, None, NULL_ARRAY]
     first, last = group.pending_bounds()
     consumers = [
-        [consumer.name, b"%d" % len(consumer.ids)] for consumer in group.consumers_by_name() if consumer.ids
+        [consumer.name, b"%d" % consumer.pending_count]
+        for consumer in group.consumers_by_name()
+        if consumer.pending_count
     ]
-    return [len(group.pending), id_bytes(first), id_bytes(last), consumers]
+    return [group.pending_count, id_bytes(first), id_bytes(last), consumers]

@@ -15,26 +15,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from durable_redis.errors import ReplyError
-from durable_redis.objects.stream_node import ID_MAX, ID_MIN, SEQ_MAX, Entry, Id
+from durable_redis.objects.stream_node import ID_MAX, ID_MIN, SEQ_MAX, Entry, Id, next_id, previous_id
 from durable_redis.resp.numbers import parse_integer
 
 INVALID_ID: Final = "ERR Invalid stream ID specified as stream command argument"
 ID_BYTES_MAX: Final = 127  # Redis copies the text into a buffer of 128 bytes
 _STRTOULL: Final = re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)")
-
-
-def next_id(id: Id) -> Id | None:
-    """The ID behind another; None behind the last one."""
-    if id[1] < SEQ_MAX:
-        return id[0], id[1] + 1
-    return (id[0] + 1, 0) if id[0] < SEQ_MAX else None
-
-
-def previous_id(id: Id) -> Id | None:
-    """The ID in front of another; None in front of 0-0."""
-    if id[1]:
-        return id[0], id[1] - 1
-    return (id[0] - 1, SEQ_MAX) if id[0] else None
 
 
 def id_bytes(id: Id) -> bytes:

@@ -52,7 +52,7 @@ def xinfo_groups(ctx: Context, argv: list[bytes]) -> Reply:
             {
                 b"name": name,
                 b"consumers": len(group.consumers),
-                b"pending": len(group.pending),
+                b"pending": group.pending_count,
                 b"last-delivered-id": id_bytes(group.last_id),
                 b"entries-read": _known(group.entries_read),
                 b"lag": lag(stream, group),
@@ -78,7 +78,7 @@ def xinfo_consumers(ctx: Context, argv: list[bytes]) -> Reply:
     return [
         {
             b"name": consumer.name,
-            b"pending": len(consumer.ids),
+            b"pending": consumer.pending_count,
             b"idle": max(ctx.now_ms - consumer.seen_ms, 0),
         }
         for consumer in group.consumers_by_name()
@@ -142,7 +142,7 @@ def _full_group(stream: Stream, name: bytes, count: int | None) -> dict[bytes, o
         b"last-delivered-id": id_bytes(group.last_id),
         b"entries-read": _known(group.entries_read),
         b"lag": lag(stream, group),
-        b"pel-count": len(group.pending),
+        b"pel-count": group.pending_count,
         b"pending": [
             [id_bytes(id), pending.consumer.name, pending.delivered_ms, pending.count]
             for id, pending in islice(group.range(), count)
@@ -160,7 +160,7 @@ def _full_consumer(group: Group, consumer: Consumer, count: int | None) -> dict[
     return {
         b"name": consumer.name,
         b"seen-time": consumer.seen_ms,
-        b"pel-count": len(consumer.ids),
+        b"pel-count": consumer.pending_count,
         b"pending": pending,
     }
 
@@ -174,7 +174,7 @@ def _radix_nodes(stream: Stream) -> int:
     count = stream.node_count
     if count > RADIX_NODES_MAX:
         return 2 * count
-    return _tree([ms.to_bytes(8) + seq.to_bytes(8) for (ms, seq), _, _ in stream.outline()], 0)
+    return _tree([ms.to_bytes(8) + seq.to_bytes(8) for (ms, seq), _, _, _ in stream.outlines()], 0)
 
 
 def _tree(names: list[bytes], depth: int) -> int:

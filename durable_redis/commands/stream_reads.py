@@ -14,13 +14,13 @@ from weakref import ref
 from durable_redis.commands.blocking import wait_for_keys
 from durable_redis.commands.context import PENDING, Context
 from durable_redis.commands.stream_deliveries import NO_GROUP, deliver, see
-from durable_redis.commands.stream_ids import entries_reply, id_bytes, next_id, strict_id
+from durable_redis.commands.stream_ids import entries_reply, id_bytes, strict_id
 from durable_redis.commands.stream_progress import read_up_to
 from durable_redis.commands.table import BLOCKING, MOVABLEKEYS, READONLY, WRITE, KeySpec, command
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown, syntax_error
 from durable_redis.objects.stream import Stream
 from durable_redis.objects.stream_groups import Group
-from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Id
+from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Id, next_id
 from durable_redis.resp.encoder import encode_bytes
 from durable_redis.resp.numbers import INT64_MAX, parse_integer
 from durable_redis.resp.replies import NULL_ARRAY, Encoded, Reply

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from durable_redis.commands.context import Context
-from durable_redis.commands.stream_ids import id_bytes, new_id, next_id, strict_id
+from durable_redis.commands.stream_ids import id_bytes, new_id, strict_id
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error
 from durable_redis.objects.stream import Stream
-from durable_redis.objects.stream_node import Id
+from durable_redis.objects.stream_node import Id, next_id
 from durable_redis.resp.numbers import parse_integer
 
 TRIMMED_NODES: Final = 100  # full nodes that ``~`` without LIMIT removes at most
@@ -45,7 +45,7 @@ class Trimming:
             if len(stream) > self.length:
                 gone = ctx.apply(b"XTRIM", key, b"MAXLEN", b"=", b"%d" % self.length)
         elif self.before is not None:
-            first, last, _ = next(stream.outline(), (self.before, self.before, 0))
+            first, last, _, _ = next(stream.outlines(), (self.before, self.before, 0, 0))
             if last < self.before or (first < self.before and stream.first_id < self.before):
                 gone = ctx.apply(b"XTRIM", key, b"MINID", b"=", id_bytes(self.before))
         return gone
@@ -57,7 +57,7 @@ class Trimming:
         gone = 0
         keeps: Id | None = None
         nodes = 0
-        for first, last, count in stream.outline():
+        for first, last, count, _ in stream.outlines():
             if length is None:
                 stays = last >= before
             else:

@@ -11,19 +11,12 @@ from typing import Final
 
 from durable_redis.commands.collection_parts import EFFECT_ELEMENTS_MAX, apply_in_parts
 from durable_redis.commands.context import Context
-from durable_redis.commands.stream_ids import (
-    entries_reply,
-    id_bytes,
-    next_id,
-    range_start,
-    range_stop,
-    strict_id,
-)
+from durable_redis.commands.stream_ids import entries_reply, id_bytes, range_start, range_stop, strict_id
 from durable_redis.commands.stream_trimming import AddOptions, add_options, trim_options
 from durable_redis.commands.table import DENYOOM, FAST, READONLY, WRITE, command, key_spec
 from durable_redis.errors import NO_SUCH_KEY, NOT_AN_INTEGER, ReplyError, syntax_error
 from durable_redis.objects.stream import Stream
-from durable_redis.objects.stream_node import ID_MAX, ID_MIN, SEQ_MAX, Id
+from durable_redis.objects.stream_node import ID_MAX, ID_MIN, SEQ_MAX, Id, next_id
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import NULL_ARRAY, OK, Reply
 

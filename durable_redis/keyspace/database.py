@@ -212,7 +212,12 @@ class Database:
             if isinstance(collection, Expanded):
                 self.keyspace.bury_collection(collection)
             self.delete(key, moved=True)
-        elif outgrown(collection, self.keyspace.limits):
+        else:
+            self.collection_grown(key, collection)
+
+    def collection_grown(self, key: bytes, collection: Collection) -> None:
+        """The last step of an effect on a collection that stays: it may be large now."""
+        if outgrown(collection, self.keyspace.limits):
             keyspace = self.keyspace
             collection = expand(collection, keyspace.reader, keyspace.new_collection)
             shard = self.shards[shard_number(key)]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from durable_redis.keyspace.database import Database
 from durable_redis.objects.stream import Stream
-from durable_redis.objects.stream_groups import Group
 from durable_redis.objects.stream_node import Id
 
 if TYPE_CHECKING:
@@ -28,10 +27,7 @@ def _id(word: bytes) -> Id:
 
 def _changed(db: Database, key: bytes, stream: Stream) -> None:
     """The last step of an effect: unlike other collections, an empty stream stays."""
-    if len(stream):
-        db.collection_changed(key, stream)
-    elif not stream.expanded:
-        db.grown(key, stream.memory_bytes(), 0)
+    db.collection_grown(key, stream)
 
 
 def add(keyspace: Keyspace, db: Database, effect: Effect) -> None:
@@ -84,12 +80,12 @@ def group(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     result = 0
     match effect[1]:
         case b"CREATE":
-            groups[name] = Group(_id(effect[4]), int(effect[-1]))
+            stream.create_group(name, _id(effect[4]), int(effect[-1]))
         case b"SETID":
             groups[name].last_id = _id(effect[4])
             groups[name].entries_read = int(effect[-1])
         case b"DESTROY":
-            del groups[name]
+            stream.delete_group(name)
         case b"CREATECONSUMER":
             groups[name].consumer(effect[4])
         case b"DELCONSUMER":

@@ -18,6 +18,7 @@ from durable_redis.objects.set_expanded import ExpandedSet
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
 from durable_redis.objects.stream import Stream
+from durable_redis.objects.stream_expanded import ExpandedStream
 from durable_redis.objects.string import String, string_data
 from storage.backends.base import Reader
 from storage.errors import FormatError
@@ -27,7 +28,7 @@ COMPACT: Final[dict[int, type[Collection]]] = {
     made.kind: made for made in (Hash, List, Set, SortedSet, Stream)
 }
 EXPANDED: Final[dict[int, Any]] = {
-    made.kind: made for made in (ExpandedHash, ExpandedList, ExpandedSet, ExpandedSortedSet)
+    made.kind: made for made in (ExpandedHash, ExpandedList, ExpandedSet, ExpandedSortedSet, ExpandedStream)
 }
 
 
@@ -67,7 +68,10 @@ def outgrown(collection: Collection, limits: EncodingLimits) -> bool:
     return (
         not collection.expanded
         and collection.kind in EXPANDED
-        and (len(collection) > limits.compact_entries or collection.payload_bytes > limits.compact_bytes)
+        and (
+            collection.record_count() > limits.compact_entries
+            or collection.payload_bytes > limits.compact_bytes
+        )
     )
 
 

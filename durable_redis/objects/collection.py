@@ -37,6 +37,10 @@ class Collection(Entry):
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def record_count(self) -> int:
+        """How many things there are in it that could have records of their own."""
+        return len(self)
+
     def memory_bytes(self) -> int:
         """About what the collection takes in memory now."""
         return self.whole_bytes()

@@ -1,9 +1,8 @@
 """A sequence on disk that knows positions: the order of an expanded sorted set, the elements of a list.
 
 A B+ tree whose inner nodes count what is below them, so that the item at a position, and the position of an
-item, are found by reading one node a level: three for ten million items.  Each node is a record of its own.
-Nodes in memory are a cache in two generations; *dirty* nodes have changed since the last checkpoint, *frozen*
-ones are being written by it.  A node that is about to change while it is frozen is encoded first.
+item, are found by reading one node a level: three for ten million items.  Each node is a record of its own
+(``node_store.py``).
 
 With ``ordered`` the items are in ascending order and are found by comparison; an inner node knows a lower
 bound of each child but the first.  Without it items stand where they were put.
@@ -18,6 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
+from durable_redis.objects.node_store import NodeStore
 from durable_redis.objects.tree_nodes import (
     Inner,
     Leaf,
@@ -29,16 +29,15 @@ from durable_redis.objects.tree_nodes import (
     position_of,
 )
 from storage.backends.base import Reader
-from storage.records import decode_element, encode_element, node_key
+from storage.records import node_key
 
 LEAF_ITEMS_MAX: Final = 128
 LEAF_BYTES_MAX: Final = 8 << 10
 CHILDREN_MAX: Final = 128
 MERGED_ITEMS_MAX: Final = LEAF_ITEMS_MAX // 2  # two neighbours with so few items become one
-NODES_PER_STEP: Final = 64  # freed at a time
 
 
-class CountedTree:
+class CountedTree(NodeStore):
     """See the module.  ``count`` is exact; ``cached`` is how many items are in memory."""
 
     def __init__(
@@ -53,70 +52,36 @@ class CountedTree:
         height: int = 0,
     ) -> None:
         """The tree of collection ``number``; a new one if ``count`` is 0."""
-        self.number = number
-        self.count = count
+        super().__init__(reader, number, count, dict)
         self.root = root
         self.next_node = next_node
         self.height = height  # of inner nodes above the leaves
-        self.cached = 0
-        self._reader = reader
         self._codec = codec
         self._ordered = codec.ordered
         self._item_bytes = codec.item_bytes
-        self._young: dict[int, Node] = {}
-        self._old: dict[int, Node] = {}
-        self._dirty: dict[int, Node | None] = {}
-        self._frozen: dict[int, Node | bytes | None] = {}
-        self._pending: set[int] = set()  # frozen and not encoded yet
         if not count:
             leaf = Leaf([], 0)
             self._young[root] = self._dirty[root] = leaf
 
     # -- nodes -----------------------------------------------------------------------------------------------
 
-    def _node(self, number: int) -> Node:
-        """A node, brought into the cache."""
-        node = self._young.get(number)
-        if node is None:
-            node = self._old.pop(number, None)
-            if node is None:
-                node = self._fetch(number)
-                if type(node) is Leaf:
-                    self.cached += len(node.items)
-            self._young[number] = node
-        return node
+    def _record_key(self, name: int) -> bytes:
+        return node_key(self.number, name)
 
-    def _peek(self, number: int) -> Node:
-        """A node; what is read from disk is not kept."""
-        return self._young.get(number) or self._old.get(number) or self._fetch(number)
+    def _encode_node(self, node: Node) -> bytes:
+        return self._codec.encode(node)
 
-    def _fetch(self, number: int) -> Node:
-        changed = self._dirty.get(number) or self._frozen.get(number)
-        if isinstance(changed, Leaf | Inner):
-            return changed
-        key = node_key(self.number, number)
-        raw = self._reader.get(key)
-        assert raw is not None, f"node {number} of collection {self.number} is missing"
-        return self._codec.decode(decode_element(key, raw))
+    def _decode_node(self, content: bytes) -> Node:
+        return self._codec.decode(content)
 
-    def _touch(self, number: int, node: Node) -> None:
-        """The node is about to change."""
-        if number not in self._dirty:
-            if number in self._pending:
-                self._pending.discard(number)
-                self._frozen[number] = self._codec.encode(node)
-            self._dirty[number] = node
+    def _weight(self, node: Node) -> int:
+        return len(node.items) if type(node) is Leaf else 0
 
     def _new_node(self, node: Node) -> int:
         number = self.next_node
         self.next_node += 1
         self._young[number] = self._dirty[number] = node
         return number
-
-    def _forget(self, number: int) -> None:
-        self._young.pop(number, None)
-        self._old.pop(number, None)
-        self._dirty[number] = None
 
     # -- finding ---------------------------------------------------------------------------------------------
 
@@ -302,7 +267,11 @@ class CountedTree:
         return self._delete(path, number, leaf, index)
 
     def replace(self, index: int, item: Any) -> Any:
-        """Put an item in the place of another; the other.  Not for ordered trees."""
+        """Put an item in the place of another; the other.
+
+        In an ordered tree it must stand where the other one stood, and from then on items are to be found
+        and taken away by position, since bounds above may be those of the other one.
+        """
         path, number, leaf, index = self._descend(index)
         self._touch(number, leaf)
         old = leaf.items[index]
@@ -427,66 +396,3 @@ class CountedTree:
             if type(leaf) is Leaf:
                 self.cached -= len(leaf.items)
         self._forget(number)
-
-    # -- memory ----------------------------------------------------------------------------------------------
-
-    def drop_unused(self, entries_max: int) -> int:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        dropped = 0
-        for _ in range(2):
-            old = self._old
-            while old and dropped < entries_max:
-                _, node = old.popitem()
-                if type(node) is Leaf:
-                    dropped += len(node.items)
-            if old:
-                break
-            self._old, self._young = self._young, {}
-        self.cached -= dropped
-        return dropped
-
-    def free_some(self) -> bool:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        for nodes in (self._young, self._old, self._dirty):
-            for _ in range(min(NODES_PER_STEP, len(nodes))):
-                nodes.popitem()
-        return bool(self._young or self._old or self._dirty)
-
-    # -- checkpoint ------------------------------------------------------------------------------------------
-
-    def changed(self) -> int:
-        """See :class:`durable_redis.objects.expanded.Store`.  A node counts as a quarter of a full one."""
-        return len(self._dirty) * (LEAF_ITEMS_MAX // 4)
-
-    def freeze(self) -> list[list[int]]:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        assert not self._frozen
-        self._frozen.update(self._dirty)
-        self._pending.update(self._dirty)
-        self._dirty = {}
-        return [sorted(self._frozen)]
-
-    def encode(self, portion: list[int]) -> Iterator[tuple[bytes, bytes | None]]:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        for number in portion:
-            node = self._frozen[number]
-            key = node_key(self.number, number)
-            if node is None:
-                yield key, None
-                continue
-            self._pending.discard(number)
-            yield key, encode_element(key, node if isinstance(node, bytes) else self._codec.encode(node))
-
-    def committed(self) -> None:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        self._frozen = {}
-        self._pending = set()
-
-    def rolled_back(self) -> None:
-        """See :class:`durable_redis.objects.expanded.Store`."""
-        for number, node in self._frozen.items():
-            # One that was encoded early has changed since; if it is not dirty, the collection is gone.
-            if number not in self._dirty and not isinstance(node, bytes):
-                self._dirty[number] = node
-        self._frozen = {}
-        self._pending = set()

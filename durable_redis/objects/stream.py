@@ -14,18 +14,20 @@ through iterators from one ID to another, and nothing needs them all.  The compa
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice, takewhile
 
 from durable_redis.objects.collection import Collection, pack, unpack
 from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.stream_groups import Group
 from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Entry, Id, Node, words_bytes
+from durable_redis.objects.stream_nodes import NodeList, Outline, StreamNodes
 from durable_redis.resp.numbers import INT64_MAX
 from storage.records import TYPE_STREAM
 
 PENDING_BYTES = 400  # about what a pending entry takes in memory
 CONSUMER_BYTES = 1000
+TRIM_STEP = 256  # nodes that a trim looks at before it removes them
 
 
 class Stream(Collection):
@@ -36,7 +38,7 @@ class Stream(Collection):
     """
 
     __slots__ = (
-        *("entries_added", "firsts", "groups", "last_id", "length", "max_deleted_id", "nodes"),
+        *("entries_added", "groups", "last_id", "max_deleted_id", "nodes"),
         "__weakref__",  # so that who waits for a stream notices when another one takes its place
     )
 
@@ -45,9 +47,7 @@ class Stream(Collection):
 
     def __init__(self, expires_ms: int = 0, disk_expires_ms: int = 0) -> None:
         super().__init__(expires_ms, disk_expires_ms)
-        self.nodes: list[Node] = []
-        self.firsts: list[Id] = []  # the first ID of each node
-        self.length = 0
+        self.nodes: NodeList | StreamNodes = NodeList()
         self.last_id = ID_MIN
         self.max_deleted_id = ID_MIN
         self.entries_added = 0
@@ -56,38 +56,31 @@ class Stream(Collection):
     # -- reading ---------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return self.length
+        return self.nodes.count
+
+    def record_count(self) -> int:
+        """See :class:`Collection`."""
+        return len(self) + sum(group.pending_count for group in self.groups.values())
 
     def memory_bytes(self) -> int:
         """See :class:`Collection`."""
         size = self.whole_bytes()
         for group in self.groups.values():
-            size += len(group.pending) * PENDING_BYTES + len(group.consumers) * CONSUMER_BYTES
+            size += group.pending_count * PENDING_BYTES + len(group.consumers) * CONSUMER_BYTES
         return size
 
     def get(self, id: Id) -> list[bytes] | None:
         """The fields and values of an entry; None if there is none.  Do not change or keep the list."""
-        at = bisect_right(self.firsts, id) - 1
-        return self.nodes[at].get(id) if at >= 0 else None
+        node = self.nodes.floor(id)
+        return None if node is None else node.get(id)
 
     def range(self, start: Id = ID_MIN, end: Id = ID_MAX, *, reverse: bool = False) -> Iterator[Entry]:
         """The entries from one ID to another, both included, the last one first if ``reverse``.
 
         The stream must not be changed meanwhile.  Do not change the lists; they never change themselves.
         """
-        nodes = self.nodes
-        if reverse:
-            for at in range(bisect_right(self.firsts, end) - 1, -1, -1):
-                node = nodes[at]
-                if node.last < start:
-                    return
-                yield from node.range(start, end, reverse=True)
-            return
-        for at in range(max(bisect_right(self.firsts, start) - 1, 0), len(nodes)):
-            node = nodes[at]
-            if node.first > end:
-                return
-            yield from node.range(start, end)
+        for node in self.nodes.walk(start, end, reverse=reverse):
+            yield from node.range(start, end, reverse=reverse)
 
     @property
     def first_id(self) -> Id:
@@ -102,11 +95,11 @@ class Stream(Collection):
     @property
     def node_count(self) -> int:
         """How many nodes the entries are in."""
-        return len(self.nodes)
+        return self.nodes.node_count
 
-    def outline(self) -> Iterator[tuple[Id, Id, int]]:
-        """Of each node the first and the last ID that were ever in it, and how many entries are."""
-        return ((node.first, node.last, len(node.entries)) for node in self.nodes)
+    def outlines(self) -> Iterator[Outline]:
+        """Of each node what it has, without its entries."""
+        return self.nodes.outlines()
 
     def encoding(self) -> str:
         """See :class:`Collection`."""
@@ -117,74 +110,90 @@ class Stream(Collection):
     def add(self, id: Id, words: list[bytes], limits: EncodingLimits) -> None:
         """Append an entry, with an ID above :attr:`last_id`.  ``words`` is the stream's from now on."""
         assert id > self.last_id
+        nodes = self.nodes
         size = words_bytes(words)
-        if self.nodes and not self.nodes[-1].is_full(size, limits):
-            node = self.nodes[-1]
-        else:
+        node = nodes.last()
+        if node is None or node.is_full(size, limits):
             node = Node(id, words[::2])
-            self.nodes.append(node)
-            self.firsts.append(id)
+            nodes.append(node)
+        else:
+            nodes.changing(node)
         node.add(id, words)
+        nodes.counted(1)
         self.payload_bytes += size
-        self.length += 1
         self.last_id = id
         self.entries_added = min(self.entries_added + 1, INT64_MAX)  # XSETID may have set it to anything
 
     def delete(self, id: Id) -> bool:
         """Remove an entry; False if there is none."""
-        at = bisect_right(self.firsts, id) - 1
-        words = self.nodes[at].delete(id) if at >= 0 else None
-        if words is None:
+        nodes = self.nodes
+        node = nodes.floor(id)
+        if node is None or node.get(id) is None:
             return False
-        if not self.nodes[at].entries:
-            del self.nodes[at], self.firsts[at]
+        nodes.changing(node)
+        words = node.delete(id)
+        assert words is not None
+        if not node.entries:
+            nodes.drop(node)
+        nodes.counted(-1)
         self.payload_bytes -= words_bytes(words)
-        self.length -= 1
         self.max_deleted_id = max(self.max_deleted_id, id)
         return True
 
     def trim_to(self, length: int) -> int:
         """Remove the first entries until at most ``length`` are left; how many are gone."""
-        left = self.length
-        whole = part = 0
-        for node in self.nodes:
-            if left <= length:
-                break
-            count = len(node.entries)
-            if left - count < length:
-                part = left - length
-                break
-            left -= count
-            whole += 1
-        return self._trim(whole, part)
+        before = left = len(self)
+
+        def goes(outline: Outline) -> bool:
+            nonlocal left
+            if left <= length or left - outline.entries < length:
+                return False
+            left -= outline.entries
+            return True
+
+        self._drop_whole(goes)
+        if left > length:
+            self._drop_part(lambda node: left - length)
+        return before - len(self)
 
     def trim_before(self, id: Id) -> int:
         """Remove the entries with smaller IDs; how many are gone."""
-        whole = part = 0
-        for node in self.nodes:
-            if node.last >= id:
-                part = node.count_before(id)
-                break
-            whole += 1
-        return self._trim(whole, part)
+        before = len(self)
+        self._drop_whole(lambda outline: outline.last < id)
+        self._drop_part(lambda node: node.count_before(id))
+        return before - len(self)
 
-    def _trim(self, whole: int, part: int) -> int:
-        """Remove nodes, then entries from the first one that is left; how many entries are gone."""
-        gone = part
-        for node in self.nodes[:whole]:
-            gone += len(node.entries)
-            self.payload_bytes -= sum(words_bytes(words) for _, words in node.entries)
-        del self.nodes[:whole], self.firsts[:whole]
-        if part:
-            self.payload_bytes -= self.nodes[0].drop_first(part)
-        self.length -= gone
-        return gone
+    def _drop_whole(self, goes: Callable[[Outline], bool]) -> None:
+        """Remove nodes from the beginning for as long as they are to go."""
+        while True:
+            gone = list(takewhile(goes, islice(self.nodes.outlines(), TRIM_STEP)))
+            self.nodes.drop_first(gone)
+            self.payload_bytes -= sum(outline.size for outline in gone)
+            if len(gone) < TRIM_STEP:
+                return
+
+    def _drop_part(self, count_of: Callable[[Node], int]) -> None:
+        """Remove some entries of the first node, which stays even if that is all it has."""
+        node = next(self.nodes.walk(), None)
+        if node is not None and (count := count_of(node)):
+            self.nodes.changing(node)
+            self.payload_bytes -= node.drop_first(count)
+            self.nodes.counted(-count)
+
+    def create_group(self, name: bytes, last_id: Id, entries_read: int) -> Group:
+        """Make a group that is not there yet."""
+        made = self.groups[name] = Group(last_id, entries_read)
+        return made
+
+    def delete_group(self, name: bytes) -> None:
+        """Remove a group that is there, with all that is pending in it."""
+        del self.groups[name]
 
     # -- on disk ---------------------------------------------------------------------------------------------
 
     def encode_body(self) -> bytes:
         """See :class:`Collection`."""
-        nodes = [node.encode() for node in self.nodes]
+        nodes = [node.encode() for node in self.nodes.walk()]
         groups = {name: self.groups[name].encode() for name in sorted(self.groups)}
         return pack([*self.last_id, *self.max_deleted_id, self.entries_added, nodes, groups])
 
@@ -192,8 +201,6 @@ class Stream(Collection):
         """See :class:`Collection`."""
         last_ms, last_seq, deleted_ms, deleted_seq, self.entries_added, nodes, groups = unpack(body)
         self.last_id, self.max_deleted_id = (last_ms, last_seq), (deleted_ms, deleted_seq)
-        self.nodes = [Node.decode(node) for node in nodes]
-        self.firsts = [node.first for node in self.nodes]
+        self.nodes = NodeList([Node.decode(node) for node in nodes])
         self.groups = {name: Group.decode(group) for name, group in groups.items()}
-        self.length = sum(len(node.entries) for node in self.nodes)
-        self.payload_bytes = sum(words_bytes(words) for node in self.nodes for _, words in node.entries)
+        self.payload_bytes = sum(node.words_bytes() for node in self.nodes.walk())

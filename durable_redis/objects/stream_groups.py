@@ -27,6 +27,11 @@ class Consumer:
         self.seen_ms = seen_ms
         self.ids: SortedList = SortedList()
 
+    @property
+    def pending_count(self) -> int:
+        """How many entries are pending for the consumer."""
+        return len(self.ids)
+
     def pending(self, start: Id = ID_MIN, end: Id = ID_MAX) -> Iterator[Id]:
         """The IDs that are pending for the consumer, from one to another, both included."""
         found: Iterator[Id] = self.ids.irange(start, end)
@@ -56,6 +61,11 @@ class Group:
         self.pending: SortedDict = SortedDict()
 
     # -- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def pending_count(self) -> int:
+        """How many entries are pending in the group."""
+        return len(self.pending)
 
     def find(self, id: Id) -> Pending | None:
         """The delivery of an entry, if it is pending."""

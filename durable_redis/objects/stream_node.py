@@ -31,6 +31,20 @@ _DIGITS: Final = frozenset(b"-0123456789")
 _INTEGER_DIGITS_MAX: Final = 20
 
 
+def next_id(id: Id) -> Id | None:
+    """The ID behind another; None behind the last one."""
+    if id[1] < SEQ_MAX:
+        return id[0], id[1] + 1
+    return (id[0] + 1, 0) if id[0] < SEQ_MAX else None
+
+
+def previous_id(id: Id) -> Id | None:
+    """The ID in front of another; None in front of 0-0."""
+    if id[1]:
+        return id[0], id[1] - 1
+    return (id[0] - 1, SEQ_MAX) if id[0] else None
+
+
 class Node:
     """Some entries in order of their IDs.
 
@@ -79,6 +93,10 @@ class Node:
         low = bisect_left(entries, (start,)) if start > self.first else 0
         high = bisect_right(entries, end, key=_id_of) if end < self.last else len(entries)
         return iter(entries[low:high][::-1] if reverse else entries[low:high])
+
+    def words_bytes(self) -> int:
+        """The bytes of all fields and values."""
+        return sum(words_bytes(words) for _, words in self.entries)
 
     def count_before(self, id: Id) -> int:
         """How many entries have smaller IDs."""

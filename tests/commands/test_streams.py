@@ -16,12 +16,20 @@ from durable_redis.commands import (
     strings,
 )
 from durable_redis.commands.context import PENDING, KeyWait
-from durable_redis.commands.stream_ids import maybe_id, next_id, previous_id
+from durable_redis.commands.stream_ids import maybe_id
 from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.objects.codec import decode_value, encode_body
 from durable_redis.objects.entry import kind_of
 from durable_redis.objects.stream import Stream
-from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Node, integer_bytes, word_bytes
+from durable_redis.objects.stream_node import (
+    ID_MAX,
+    ID_MIN,
+    Node,
+    integer_bytes,
+    next_id,
+    previous_id,
+    word_bytes,
+)
 from durable_redis.resp.replies import NULL_ARRAY
 from storage.backends.memory import MemoryBackend
 from tests.differential.generators import streams as generator
