@@ -1,8 +1,7 @@
 """CLIENT: a connection's name, its replies, and holding commands back.
 
 These subcommands change what the engine knows of one client, or of all; LIST, INFO and KILL, which look at
-the clients of the server, are in ``client_list.py``.  Tracking (client-side caching) is not built: what asks
-about it gets the true answer that it is off, and TRACKING ON is refused.
+the clients of the server, are in ``client_list.py``, those about client-side caching in ``tracking.py``.
 """
 
 from __future__ import annotations
@@ -14,13 +13,8 @@ from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, comman
 from durable_redis.commands.waiting import timeout_argument
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown, syntax_error
 from durable_redis.resp.numbers import parse_integer
-from durable_redis.resp.replies import NO_REPLY, OK, Reply, SetReply
+from durable_redis.resp.replies import NO_REPLY, OK, Reply
 
-NO_TRACKING = "ERR CLIENT TRACKING is not supported yet"
-NOT_TRACKING = (
-    "ERR CLIENT CACHING can be called only when the client is in tracking mode "
-    "with OPTIN or OPTOUT mode enabled"
-)
 _OWN = NOSCRIPT | LOADING | STALE
 _OTHERS = ADMIN | NOSCRIPT | LOADING | STALE
 
@@ -156,45 +150,13 @@ def _wrong_arguments(argv: list[bytes]) -> ReplyError:
     return ReplyError(text)
 
 
-# -- tracking ------------------------------------------------------------------------------------------------
-
-
-@command("CLIENT|TRACKING", arity=-3, flags=_OWN, acl=("connection",))
-def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
-    """Turn tracking off, which it is; turning it on is refused."""
-    word = argv[2].upper()
-    if word == b"ON":
-        raise ReplyError(NO_TRACKING)
-    if word != b"OFF" or len(argv) > 3:
-        raise syntax_error()
-    return OK
-
-
-@command("CLIENT|CACHING", arity=3, flags=_OWN, acl=("connection",))
-def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
-    """An error: the client is not tracking."""
-    raise ReplyError(NOT_TRACKING)
-
-
-@command("CLIENT|GETREDIR", arity=2, flags=_OWN, acl=("connection",))
-def client_getredir(ctx: Context, argv: list[bytes]) -> Reply:
-    """Where invalidation messages go: -1, since the client is not tracking."""
-    return -1
-
-
-@command("CLIENT|TRACKINGINFO", arity=2, flags=_OWN, acl=("connection",))
-def client_trackinginfo(ctx: Context, argv: list[bytes]) -> Reply:
-    """How the client tracks: not at all."""
-    return {b"flags": SetReply([b"off"]), b"redirect": -1, b"prefixes": []}
-
-
 @command("CLIENT|HELP", arity=2, flags=LOADING | STALE, acl=("connection",))
 def client_help(ctx: Context, argv: list[bytes]) -> Reply:
     """List the subcommands."""
     return [
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
         "CACHING (YES|NO)",
-        "    Track the keys of the next command or not; needs tracking, which is not supported yet.",
+        "    Track the keys that the next command reads, or not, against the mode OPTIN or OPTOUT.",
         "GETNAME",
         "    Tell the connection's name.",
         "GETREDIR",
@@ -226,7 +188,7 @@ def client_help(ctx: Context, argv: list[bytes]) -> Reply:
         "SETNAME <name>",
         "    Name the connection.",
         "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
-        "    Help with client-side caching; not supported yet.",
+        "    Tell this connection, or another one, when keys change that it may have cached.",
         "TRACKINGINFO",
         "    Tell how the connection tracks keys.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",

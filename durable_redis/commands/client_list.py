@@ -2,7 +2,7 @@
 
 A line of CLIENT LIST has the fields of Redis 7.0 in its order, then ``lib-name`` and ``lib-ver`` of 7.2
 (https://redis.io/docs/latest/commands/client-list/).  What has no counterpart here (Redis's reply buffer,
-subscriptions, transactions until they are built) shows the value that a client without it has.  ``cmd`` is
+transactions until they are built) shows the value that a client without it has.  ``cmd`` is
 the last command that did not take the hot path, which keeps no notes.
 """
 
@@ -14,6 +14,7 @@ from sys import getsizeof
 
 from durable_redis.commands.connection import DEFAULT_USER
 from durable_redis.commands.context import Context
+from durable_redis.commands.listening import Subscriptions
 from durable_redis.commands.session import Client
 from durable_redis.commands.table import ADMIN, LOADING, NOSCRIPT, STALE, command
 from durable_redis.errors import ReplyError, shown, syntax_error
@@ -44,7 +45,7 @@ def client_list(ctx: Context, argv: list[bytes]) -> Reply:
         chosen = list(clients.values())
     elif option == b"TYPE" and len(argv) == 4:
         kind = _kind_argument(argv[3])
-        chosen = [client for client in clients.values() if client_kind(client) == kind]
+        chosen = [client for client in clients.values() if client.kind == kind]
     elif option == b"ID":
         numbers = [parse_integer(raw) for raw in argv[3:]]
         if None in numbers:
@@ -64,6 +65,7 @@ def client_info(ctx: Context, argv: list[bytes]) -> Reply:
 def describe_client(client: Client, now_ms: int) -> bytes:
     """A client's line of CLIENT LIST, its newline included."""
     command_name = client.last_command
+    subscriptions = client.subscriptions or Subscriptions()
     fields: list[tuple[str, object]] = [
         ("id", client.id),
         ("addr", client.address),
@@ -74,9 +76,9 @@ def describe_client(client: Client, now_ms: int) -> bytes:
         ("idle", _seconds_since(client.active_ms, now_ms)),
         ("flags", _flags(client)),
         ("db", client.db.index),
-        ("sub", 0),
-        ("psub", 0),
-        ("ssub", 0),
+        ("sub", len(subscriptions.channels)),
+        ("psub", len(subscriptions.patterns)),
+        ("ssub", len(subscriptions.shard_channels)),
         ("multi", -1),
         ("qbuf", client.query_bytes),
         ("qbuf-free", 0),
@@ -91,7 +93,7 @@ def describe_client(client: Client, now_ms: int) -> bytes:
         ("events", "rw" if client.output_bytes else "r"),
         ("cmd", command_name if command_name == "NULL" else command_name.lower()),
         ("user", client.user.decode("latin-1")),
-        ("redir", -1),
+        ("redir", -1 if client.tracking is None else client.tracking.redirect),
         ("resp", client.protocol),
         ("lib-name", client.library_name.decode("ascii")),
         ("lib-ver", client.library_version.decode("ascii")),
@@ -104,14 +106,14 @@ def memory_of(client: Client) -> int:
     return getsizeof(client) + client.query_bytes + client.argv_bytes + client.output_bytes
 
 
-def client_kind(client: Client) -> str:
-    """A client's kind as TYPE has it; replicas and subscribers are not built yet, so all are normal."""
-    return "normal"
-
-
 def _flags(client: Client) -> str:
+    tracking = client.tracking
     letters = (
+        ("P", client.subscriptions is not None),
         ("b", client.wait is not None),
+        ("t", tracking is not None),
+        ("R", tracking is not None and tracking.broken),
+        ("B", tracking is not None and tracking.broadcast),
         ("c", client.closing),
         ("U", client.is_unix),
         ("e", client.no_evict),
@@ -151,7 +153,7 @@ class KillFilter:
             return False
         if self.number is not None and client.id != self.number:
             return False
-        if self.kind is not None and client_kind(client) != self.kind:
+        if self.kind is not None and client.kind != self.kind:
             return False
         if self.user is not None and client.user != self.user:
             return False

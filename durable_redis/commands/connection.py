@@ -139,6 +139,8 @@ def ping(ctx: Context, argv: list[bytes]) -> Reply:
     """Say PONG, or the argument."""
     if len(argv) > 2:
         raise ReplyError("ERR wrong number of arguments for 'ping' command")
+    if ctx.client.is_subscriber:
+        return [b"pong", argv[1] if len(argv) == 2 else b""]
     return argv[1] if len(argv) == 2 else "PONG"
 
 
@@ -171,6 +173,7 @@ def quit_(ctx: Context, argv: list[bytes]) -> Reply:
 def reset(ctx: Context, argv: list[bytes]) -> Reply:
     """Make the connection as good as new.  As in Redis 7.0, NO-EVICT and what SETINFO said stay."""
     client = ctx.client
+    ctx.server.messages.forget(client)
     client.protocol = 2
     client.name = b""
     client.no_touch = False

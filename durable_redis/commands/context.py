@@ -103,6 +103,8 @@ class Context:
         self.server.statistics.keyspace_reads += 1
         if value is None:
             self.db.misses += 1
+            if self.server.keyspace.notify is not None:
+                self.server.keyspace.notify(self.db.index, b"keymiss", key)
         return value
 
     def peek(self, key: bytes) -> Value | None:
@@ -151,16 +153,21 @@ class Context:
             return value
         raise wrong_type()
 
-    def apply(self, *effect: bytes) -> Any:
-        """Apply an effect to the selected database and log it; the effect's result."""
-        return self.apply_in(self.db, *effect)
+    def apply(self, *effect: bytes, event: bytes = b"") -> Any:
+        """Apply an effect to the selected database and log it; the effect's result.
 
-    def apply_in(self, db: Database, *effect: bytes) -> Any:
-        """Apply an effect to another database.  Raises ReplyError if the log has no room for it."""
+        ``event`` names its keyspace event where that is not the effect's own (``SILENT``: none).  Raises
+        ReplyError if the log has no room for it.
+        """
         size = sum(map(len, effect))
         if size > LARGE_EFFECT_BYTES:
             self.server.reserve(size + len(effect) * 32)
-        return self.server.keyspace.apply(db, effect)
+        return self.server.keyspace.apply(self.db, effect, event)
+
+    def notify(self, event: bytes, key: bytes) -> None:
+        """Publish a keyspace event that has no effect, because nothing has changed."""
+        if self.server.keyspace.notify is not None:
+            self.server.keyspace.notify(self.db.index, event, key)
 
     def select(self, index: int) -> None:
         """Make another database the client's."""

@@ -34,6 +34,7 @@ from durable_redis.commands import (
     memory,
     not_built,
     objects,
+    pubsub,
     saving,
     server,
     sets,
@@ -48,6 +49,7 @@ from durable_redis.commands import (
     stream_reads,
     streams,
     strings,
+    tracking,
     waiting,
 )
 
@@ -80,9 +82,11 @@ MODULES: tuple[ModuleType, ...] = (
     iteration,
     objects,
     databases,
+    pubsub,
     connection,
     client,
     client_list,
+    tracking,
     waiting,
     command_command,
     server,

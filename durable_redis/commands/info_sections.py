@@ -82,7 +82,7 @@ def clients(engine: Engine) -> Fields:
         "client_recent_max_input_buffer": max((client.query_bytes for client in connected), default=0),
         "client_recent_max_output_buffer": max((client.output_bytes for client in connected), default=0),
         "blocked_clients": engine.blocked_clients,
-        "tracking_clients": 0,
+        "tracking_clients": len(engine.messages.invalidation.clients),
         "clients_in_timeout_table": sum(
             client.wait is not None and client.wait.deadline_ms > 0 for client in connected
         ),
@@ -210,6 +210,12 @@ def stats(engine: Engine) -> Fields:
         "client_query_buffer_limit_disconnections": counted.query_limit_disconnections,
         "client_timeout_disconnections": counted.timeouts,
         "protocol_errors": counted.protocol_errors,
+        "pubsub_channels": len(engine.messages.pubsub.channels),
+        "pubsub_patterns": len(engine.messages.pubsub.patterns),
+        "pubsubshard_channels": len(engine.messages.pubsub.shard_channels),
+        "tracking_total_keys": engine.messages.invalidation.keys,
+        "tracking_total_items": engine.messages.invalidation.items,
+        "tracking_total_prefixes": len(engine.messages.invalidation.prefixes),
     }
     if engine.maintenance.evicting or not engine.config.get_int("maxmemory"):
         # Without a policy maxmemory bounds a cache: nothing is evicted, and nobody notes how long it takes.
@@ -232,9 +238,6 @@ def _stale_percentage(engine: Engine) -> float:
 
 
 _NOTHING_OF_THE_KIND = (
-    "pubsub_channels",
-    "pubsub_patterns",
-    "pubsubshard_channels",
     "latest_fork_usec",
     "total_forks",
     "migrate_cached_sockets",
@@ -245,9 +248,6 @@ _NOTHING_OF_THE_KIND = (
     "active_defrag_key_misses",
     "total_active_defrag_time",
     "current_active_defrag_time",
-    "tracking_total_keys",
-    "tracking_total_items",
-    "tracking_total_prefixes",
     "unexpected_error_replies",
     "dump_payload_sanitizations",
     "io_threaded_reads_processed",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from durable_redis.commands.context import Context, Wait
+from durable_redis.commands.listening import Subscriptions, Tracking
 from durable_redis.keyspace.database import Database
 
 FastHandler = Callable[[Database, list[bytes], list[bytes]], int]
@@ -21,6 +22,10 @@ REPLY_ON = 0
 REPLY_OFF = 1
 REPLY_SKIP_NEXT = 2  # CLIENT REPLY SKIP was just answered with silence
 REPLY_SKIP = 3  # the command that is executing now is not answered
+
+
+class Kept(bytes):
+    """Bytes in ``out`` that are sent even where CLIENT REPLY has switched replies off."""
 
 
 class Client:
@@ -53,6 +58,8 @@ class Client:
         "protocol",
         "query_bytes",
         "reply_mode",
+        "subscriptions",
+        "tracking",
         "user",
         "wait",
         "wait_is_silent",
@@ -88,11 +95,33 @@ class Client:
         self.output_bytes = 0  # replies that the socket has not taken yet
         self.argv_bytes = 0
         self.is_unix = False
+        self.subscriptions: Subscriptions | None = None
+        self.tracking: Tracking | None = None  # client-side caching
 
     @property
     def is_waiting(self) -> bool:
         """Whether a command of this client is under way, or held back: the next one has to wait."""
         return self.wait is not None or self.postponed is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing about the client asks for the gates, so that it may use the hot path."""
+        return (
+            self.authenticated
+            and self.reply_mode == REPLY_ON
+            and (self.subscriptions is None or self.protocol != 2)
+            and (self.tracking is None or self.tracking.broadcast)
+        )
+
+    @property
+    def is_subscriber(self) -> bool:
+        """Whether the client is in RESP2's subscribe mode, in which it may do little else."""
+        return self.subscriptions is not None and self.protocol == 2
+
+    @property
+    def kind(self) -> str:
+        """The class of clients that CLIENT LIST TYPE and ``client-output-buffer-limit`` know it by."""
+        return "normal" if self.subscriptions is None else "pubsub"
 
     @property
     def is_local(self) -> bool:

@@ -20,7 +20,7 @@ from durable_redis.config.kinds import (
     Words,
 )
 from durable_redis.config.option import Option, in_group
-from durable_redis.config.special import OutputLimits
+from durable_redis.config.special import EventClasses, OutputLimits
 
 MIB: Final = 1 << 20
 BIND_ADDRESSES_MAX: Final = 16
@@ -124,5 +124,22 @@ CLIENTS: Final = in_group(
         "pubsub): a hard limit in bytes, and a soft limit with the seconds for which it may be exceeded. 0 "
         "is no limit. A client beyond its limit is disconnected. One line for each class; a class that is "
         "not named keeps its limits.",
+    ),
+    Option(
+        "notify-keyspace-events",
+        EventClasses(),
+        "",
+        "Events of keys that are published to channels; empty for none. K publishes to "
+        "__keyspace@<db>__:<key>, E to __keyevent@<db>__:<event>; at least one of them is needed. Classes: g "
+        "DEL, EXPIRE, RENAME and the like, $ strings, l lists, s sets, h hashes, z sorted sets, t streams, x "
+        "keys that have expired, e keys that were evicted, d modules, m keys that were asked for in vain, n "
+        "new keys; A is all but m and n. Classes of types keep writes off the hot path, and m reads.",
+    ),
+    Option(
+        "tracking-table-max-keys",
+        Integer(0, LONG_MAX),
+        "1000000",
+        "How many keys the server remembers for clients that cache (CLIENT TRACKING); beyond that some are "
+        "forgotten, and clients told so. 0 is no limit. Broadcasting clients need no memory.",
     ),
 )

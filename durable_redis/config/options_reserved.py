@@ -22,7 +22,7 @@ from durable_redis.config.kinds import (
     Words,
 )
 from durable_redis.config.option import Option, State, in_group, in_state
-from durable_redis.config.special import EventClasses, Percentiles
+from durable_redis.config.special import Percentiles
 
 PERCENTILES: Final = "latency-tracking-info-percentiles"
 
@@ -193,13 +193,11 @@ NOT_BUILT: Final = in_group(
             "Milliseconds after which a script counts as slow.",
             aliases=("lua-time-limit",),
         ),
-        Option("notify-keyspace-events", EventClasses(), "", "Events that are published for keys."),
         Option("slowlog-log-slower-than", Integer(-1, LONG_MAX), "10000", "Microseconds of a slow command."),
         Option("slowlog-max-len", Integer(0, LONG_MAX), "128", "Entries of SLOWLOG."),
         Option("latency-monitor-threshold", Integer(0, LONG_MAX), "0", "Milliseconds of a latency event."),
         Option("latency-tracking", Boolean(), "yes", "Keep latencies of each command."),
         Option(PERCENTILES, Percentiles(PERCENTILES), "50 99 99.9", "Percentiles that INFO shows."),
-        Option("tracking-table-max-keys", Integer(0, LONG_MAX), "1000000", "Keys of CLIENT TRACKING."),
         Option("maxmemory-clients", MemoryOrPercent(), "0", "Memory for all clients together."),
         Option("cluster-enabled", Boolean(), "no", "Be a node of a cluster.", mutable=False),
     ),

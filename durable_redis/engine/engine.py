@@ -28,6 +28,7 @@ from durable_redis.commands.session import (
     REPLY_SKIP,
     REPLY_SKIP_NEXT,
     Client,
+    Kept,
 )
 from durable_redis.commands.table import Command, Flag
 from durable_redis.config.config import Config
@@ -37,6 +38,7 @@ from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
 from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
+from durable_redis.engine.messages import Messages, check_subscriber
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
 from durable_redis.errors import ProtocolError, ReplyError
@@ -91,7 +93,7 @@ class Engine:
             self.background.jobs.append,
         )
         self.durability.on_durable = self.poll_waits
-        self.durability.on_tracking = self._tracking_changed
+        self.durability.on_tracking = self._observers_changed
         self.unsynced = self.durability.unsynced
         self.fast = FastCommands(self.unsynced)
         self.resumed: list[Client] = []  # clients that may go on; taken by ``net``
@@ -106,15 +108,16 @@ class Engine:
         self.blocked = BlockedClients()
         self._postponed: dict[int, Client] = {}
         self._effects: list[tuple[int, Effect]] = []
-        self.keyspace.sink = self._log_effect
+        self.messages = Messages(self.keyspace, self.clients)
         self.maintenance = Maintenance(self)
-        self.refresh_gates()
         self._listen()
         self.keyspace.now_ms = self.started_ms
 
     def _listen(self) -> None:
         """Follow the options that may change while the server runs."""
         config = self.config
+        self.messages.on_change = self._observers_changed
+        self.messages.follow(config)
 
         def on(name: str, apply: Callable[[], None]) -> None:
             config.on_change(name, lambda *_: apply())
@@ -163,23 +166,24 @@ class Engine:
         if isinstance(client.wait, KeyWait):
             self.blocked.remove(client, client.wait)
         self._postponed.pop(client.id, None)
+        self.messages.forget(client)
         client.release()
 
     def refresh(self, client: Client) -> None:
         """Decide anew whether the client may use the hot path."""
-        plain = client.authenticated and client.reply_mode == REPLY_ON
-        client.fast = self.fast.tables[client.protocol] if plain else NO_FAST
+        client.fast = self.fast.tables[client.protocol] if client.is_plain else NO_FAST
 
     def refresh_gates(self) -> None:
         """Decide anew what the hot path may do for anybody; the tables change in place."""
         paused = bool(self.paused_until_ms)
-        reads = not (paused and not self.pause_writes_only)
-        writes = not (paused or self.disk_full or self.maintenance.evicting)
+        reads = not ((paused and not self.pause_writes_only) or self.messages.watches_reads)
+        writes = not (paused or self.disk_full or self.maintenance.evicting or self.messages.watches_writes)
         self.fast.allow(reads, writes, self.durability.tracking)
 
-    def _tracking_changed(self) -> None:
-        """Syncs now run in a worker, or no longer: keep track of what is not durable, or stop doing so."""
-        self.keyspace.sink = self._track_effect if self.durability.tracking else self._log_effect
+    def _observers_changed(self) -> None:
+        """Who has to see effects is another one now: what is not durable while a worker syncs, messages."""
+        sink = self._track_effect if self.durability.tracking else self._log_effect
+        self.keyspace.sink = self.messages.observed(sink)
         self.refresh_gates()
 
     def kill_client(self, client: Client) -> None:
@@ -245,9 +249,9 @@ class Engine:
             if client.reply_mode == REPLY_SKIP:
                 client.reply_mode = REPLY_ON
                 client.wait_is_silent = client.wait is not None
-                del out[mark:]
+                out[mark:] = filter(_is_kept, out[mark:])
             elif client.reply_mode == REPLY_OFF:
-                del out[mark:]
+                out[mark:] = filter(_is_kept, out[mark:])
             self.refresh(client)
 
     def _call(self, client: Client, command: Command, argv: list[bytes]) -> None:
@@ -279,9 +283,11 @@ class Engine:
             elif reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
         if self._effects:
-            self.flush_effects()
+            self.flush_effects(client)
             if self.blocked.ready:
                 self._serve_blocked()
+        if client.tracking is not None:
+            self.messages.invalidation.remember(client, command, argv)
         command.calls += 1
         command.usec += (time.perf_counter() - started) * 1e6
 
@@ -298,6 +304,8 @@ class Engine:
                 raise ReplyError(DISK_FULL)
         elif self.disk_full and command.flags & Flag.WRITE:
             self._check_log_room(argv)
+        if client.subscriptions is not None:
+            check_subscriber(client, command)
 
     def _check_log_room(self, argv: list[bytes]) -> None:
         """On a full disk, deletions and the like go into log that has been prepared, while there is some."""
@@ -321,10 +329,12 @@ class Engine:
         self._log_effect(db, effect)
         self.unsynced.note(effect)
 
-    def flush_effects(self) -> None:
+    def flush_effects(self, client: Client | None = None) -> None:
         """Give the log what has been applied since the last call, as one transaction if it is several."""
         effects = self._effects
         log = self.log
+        if self.messages.invalidation.noted:
+            self.messages.invalidation.flush(client)
         if self.blocked.waiting:
             self.blocked.note(effects)
         if len(effects) == 1:
@@ -462,13 +472,6 @@ class Engine:
             if name in READS_OF_KEYS:
                 self.statistics.keyspace_reads += calls
 
-    def output_limits(self, kind: str) -> tuple[int, int, int]:
-        """``client-output-buffer-limit`` of a client class: hard bytes, soft bytes, soft seconds.
-
-        0 is no limit.
-        """
-        return self.config.output_limits(kind)
-
     def request_sync(self) -> None:
         """WAITAOF: have the log synced soon, whatever the policy."""
         if self.log.pending:
@@ -489,3 +492,7 @@ class Engine:
     def replica_acks(self, position: int) -> int:
         """How many replicas have acknowledged the log up to a position; replication is not built yet."""
         return 0
+
+
+def _is_kept(piece: bytes) -> bool:
+    return type(piece) is Kept

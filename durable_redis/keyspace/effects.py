@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from durable_redis.keyspace.keyspace import Keyspace
 
 Effect = Sequence[bytes]
+SILENT = b"-"  # in place of the name of an event: there is none
 Apply = Callable[["Keyspace", Database, Effect], Any]
 
 

@@ -66,6 +66,9 @@ class Keyspace:
     ) -> None:
         self.backend = backend
         self.sink: Sink = no_sink
+        self.before: Callable[[Database, Effect], None] | None = None  # asked to look before an effect
+        self.notify: Callable[[int, bytes, bytes], None] | None = None  # database, event, key
+        self.event = b""  # the name of the event, for the sink, if the effect does not say it
         self.now_ms = 0
         self.counted_replay = False  # a frame that says how many keys there are behind it is being replayed
         self.may_expire = True  # False: expired keys are hidden, not removed
@@ -129,13 +132,19 @@ class Keyspace:
 
     # -- effects ---------------------------------------------------------------------------------------------
 
-    def apply(self, db: Database, effect: Effect) -> Any:
-        """Apply an effect and log it; the effect's result."""
+    def apply(self, db: Database, effect: Effect, event: bytes = b"") -> Any:
+        """Apply an effect and log it; the effect's result.
+
+        ``event`` is the name of the keyspace event if it is not the effect's own, or ``SILENT``.
+        """
+        if self.before is not None:
+            self.before(db, effect)
         try:
             result = EFFECTS[effect[0]](self, db, effect)
         except DamagedError as error:
             # Part of it may be done, and none of it is in the log: this is where the server has to end.
             raise StorageError(f"{effect[0].decode()} met damage: {error}", error.hint) from error
+        self.event = event
         self.sink(db.index, effect)
         return result
 
@@ -178,12 +187,12 @@ class Keyspace:
         """Remove a key whose time has come, if this server may."""
         if self.may_expire:
             self.expired_keys += 1
-            self.apply(db, (b"DEL", key))
+            self.apply(db, (b"DEL", key), b"expired")
 
     def evict(self, db: Database, key: bytes) -> None:
         """Delete a key because of ``maxmemory-policy``."""
         self.evicted_keys += 1
-        self.apply(db, (b"DEL", key))
+        self.apply(db, (b"DEL", key), b"evicted")
 
     def flush(self, db: Database) -> None:
         """Empty a database in constant time."""

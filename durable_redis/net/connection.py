@@ -22,6 +22,7 @@ from durable_redis.engine.fast import payload_of_writes
 from durable_redis.engine.fast_collections import WROTE
 from durable_redis.errors import ProtocolError
 from durable_redis.keyspace.database import Database
+from durable_redis.net.limits import check_output
 from durable_redis.net.shapes import HEAD_BYTES, Shape
 from durable_redis.resp.parser import RequestParser
 
@@ -296,6 +297,9 @@ class Connection:
         self.backlog_bytes += len(data) - sent
         self.client.output_bytes = self.backlog_bytes
         self.reactor.watch(self)
+        self.reactor.slow.add(self)
+        engine = self.reactor.engine
+        check_output(engine, self, engine.keyspace.now_ms)
 
     def send_backlog(self) -> None:
         """The socket can take more."""
@@ -316,6 +320,8 @@ class Connection:
             return
         self.client.output_bytes = self.backlog_bytes
         if not backlog:
+            self.soft_limit_since_ms = 0
+            self.reactor.slow.discard(self)
             self.reactor.watch(self)
             if self.client.closing:
                 self.close_if_done()

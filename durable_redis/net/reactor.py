@@ -19,6 +19,7 @@ import trio
 from durable_redis.commands.session import Client
 from durable_redis.engine.engine import Engine
 from durable_redis.net.connection import PROBE, Connection
+from durable_redis.net.limits import check_idle, check_output
 from durable_redis.net.listeners import Listener, open_tcp_listeners
 from durable_redis.net.shapes import Shapes
 from durable_redis.net.workers import Workers
@@ -66,6 +67,7 @@ class Reactor:
         ]
         self.shapes = Shapes()
         self.shapes_by_length = self.shapes.by_length
+        self.slow: set[Connection] = set()  # those with a backlog
         self._shown: set[Connection] = set()  # of this batch: whose replies must wait for the log
 
     # -- loop ------------------------------------------------------------------------------------------------
@@ -192,6 +194,8 @@ class Reactor:
         engine = self.engine
         if engine.resumed:
             self._resume(touched)
+        if engine.messages.pushed:
+            self._take_pushed(touched)
         tracked = engine.durability.tracking
         engine.statistics.writes += len(touched)  # whoever has nothing to send takes it back
         if engine.commit():
@@ -259,6 +263,20 @@ class Reactor:
                     if connection not in touched:
                         touched.append(connection)
 
+    def _take_pushed(self, touched: list[Connection]) -> None:
+        """Let those be sent something who have not asked for it (``engine/messages.py``).
+
+        What they are told of may not be durable.
+        """
+        engine = self.engine
+        shown = engine.durability.tracking and engine.unsynced.hides_something
+        for client in engine.messages.take_pushed():
+            connection = self._by_client.get(client.id)
+            if connection is not None:
+                touched.append(connection)
+                if shown:
+                    self._shown.add(connection)
+
     def _between_turns(self, busy: bool) -> None:
         """Jobs to the workers, timers, the ten-times-a-second work, and a slice for the background."""
         engine = self.engine
@@ -268,11 +286,13 @@ class Reactor:
             engine.timers()
         engine.maintenance.cron()
         engine.maintenance.pressure()
-        if engine.resumed or engine.log.pending:
+        if engine.resumed or engine.log.pending or engine.messages.pushed:
             self._finish_batch([])
         if now_ms >= self._next_limit_check_ms:
             self._next_limit_check_ms = now_ms + 100
-            self._check_limits(now_ms)
+            for connection in list(self.slow):
+                check_output(engine, connection, now_ms)
+            check_idle(engine, self.connections.values(), now_ms)
         while background.jobs:
             self.workers.submit(background.jobs.popleft())
         now = time.perf_counter()
@@ -285,7 +305,7 @@ class Reactor:
                 credit = min(self._credit, SLICE_SECONDS_MAX)
                 background.run(credit)
                 self._credit = credit - (time.perf_counter() - begun)
-                if engine.log.pending:
+                if engine.log.pending or engine.messages.pushed:
                     self._finish_batch([])
                 while background.jobs:
                     self.workers.submit(background.jobs.popleft())
@@ -363,6 +383,7 @@ class Reactor:
         """A connection is closing."""
         self._epoll.unregister(connection.fd)
         del self.connections[connection.fd]
+        self.slow.discard(connection)
         del self._by_client[connection.client.id]
         self.engine.disconnect(connection.client)
 
@@ -422,29 +443,6 @@ class Reactor:
         if not connection.reading:
             connection.reading = True
             self.watch(connection)
-
-    def _check_limits(self, now_ms: int) -> None:
-        """Idle clients and output buffers, ten times a second."""
-        engine = self.engine
-        timeout_ms = engine.config.get_int("timeout") * 1000
-        hard, soft, soft_seconds = engine.output_limits("normal")
-        if not (timeout_ms or hard or soft):
-            return
-        for connection in list(self.connections.values()):
-            client = connection.client
-            size = connection.backlog_bytes
-            over_soft = bool(soft) and size > soft
-            if not over_soft:
-                connection.soft_limit_since_ms = 0
-            elif not connection.soft_limit_since_ms:
-                connection.soft_limit_since_ms = now_ms
-            too_long = over_soft and now_ms - connection.soft_limit_since_ms >= soft_seconds * 1000
-            if (hard and size > hard) or too_long:
-                engine.statistics.output_limit_disconnections += 1
-                connection.close()
-            elif timeout_ms and now_ms - client.active_ms > timeout_ms and not client.is_waiting:
-                engine.statistics.timeouts += 1
-                connection.close()
 
     # -- end -------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def test_settings(text: str, name: str, shown: str) -> None:
         ("replicaof 10.0.0.1 6379", "replicaof is not supported yet"),
         ("tls-port 6380", "tls-port is not supported yet"),
         ("cluster-enabled yes", "cluster-enabled is not supported yet"),
-        ("notify-keyspace-events KEA", "notify-keyspace-events is not supported yet"),
+        ("min-replicas-to-write 1", "min-replicas-to-write is not supported yet"),
         ('rename-command FLUSHALL ""', "rename-command is not supported yet"),
         ("user bob on", "user is not supported yet"),
         ("loadmodule x.so", "loadmodule is not supported yet"),

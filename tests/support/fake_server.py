@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from durable_redis.commands.session import Client
 from durable_redis.engine.engine import Engine
+from durable_redis.engine.messages import Messages
 from durable_redis.errors import ReplyError
 from tests.support.fake_engine import FakeEngine
 
@@ -34,6 +35,7 @@ class FakeServer(FakeEngine):
     def __init__(self, modules: Iterable[ModuleType], config: dict[str, int | str] | None = None) -> None:
         super().__init__(modules, DEFAULTS | (config or {}))
         self.clients: dict[int, Client] = {}
+        self.messages = Messages(self.keyspace, self.clients)
         self.refreshed: list[int] = []
         self.killed: list[int] = []
         self.unblocked: list[tuple[int, bool]] = []

@@ -49,6 +49,8 @@ DEFAULTS: dict[str, Any] = {
     "stream-node-max-bytes": 4096,
     "stream-node-max-entries": 100,
     "hll-sparse-max-bytes": 3000,
+    "notify-keyspace-events": "",
+    "tracking-table-max-keys": 1_000_000,
 }
 
 

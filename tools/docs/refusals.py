@@ -44,11 +44,6 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "Not there yet; `REPLICAOF NO ONE` is answered with OK.",
     ),
     Refusal(
-        ("CLIENT TRACKING ON",),
-        "ERR CLIENT TRACKING is not supported yet",
-        "Not there yet; `CLIENT TRACKING OFF` is answered with OK.",
-    ),
-    Refusal(
         ("MODULE LOAD module.so", "MODULE LOADEX module.so", "MODULE UNLOAD module"),
         "ERR modules are not supported",
         "Modules are compiled against Redis itself.",
