@@ -15,6 +15,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.strings import integer_argument
 from durable_redis.commands.table import DENYOOM, FAST, READ_KEY, READONLY, WRITE, command, key_spec
 from durable_redis.errors import ReplyError, syntax_error
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import Reply
 
@@ -77,10 +78,14 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     if not writes:
         return _read_fields(ctx, argv[1], operations)
     ctx.string(argv[1], count=False)  # WRONGTYPE comes before any change
-    replies = [_run(ctx, argv[1], operation) for operation in operations]
+    changed: list[FieldOperation] = []
+    replies = [_run(ctx, argv[1], operation, changed) for operation in operations]
     size = max(operation.offset + operation.bits + 7 for operation in writes) >> 3
     if len(ctx.string(argv[1], count=False) or b"") < size:
-        ctx.apply(b"SETRANGE", argv[1], b"%d" % (size - 1), b"\0")
+        ctx.apply(b"SETRANGE", argv[1], b"%d" % (size - 1), b"\0", event=SILENT)
+        changed += writes
+    if changed:
+        ctx.notify(b"setbit", argv[1])
     ctx.db.note_encoding(argv[1], "raw")
     return replies
 
@@ -99,8 +104,8 @@ def _read_fields(ctx: Context, key: bytes, operations: list[FieldOperation]) -> 
     return [found.number(read_field(data, found.offset, found.bits)) for found in operations]
 
 
-def _run(ctx: Context, key: bytes, operation: FieldOperation) -> int | None:
-    """Carry out one subcommand; its reply."""
+def _run(ctx: Context, key: bytes, operation: FieldOperation, changed: list[FieldOperation]) -> int | None:
+    """Carry out one subcommand; its reply.  If it changes something it is appended to ``changed``."""
     data = ctx.string(key, count=False) or b""
     stored = read_field(data, operation.offset, operation.bits)
     old = operation.number(stored)
@@ -111,7 +116,9 @@ def _run(ctx: Context, key: bytes, operation: FieldOperation) -> int | None:
         return None
     if target != stored:
         begin, window = replaced_field(data, operation.offset, operation.bits, target)
-        ctx.apply(b"SETRANGE", key, b"%d" % begin, window)
+        ctx.apply(b"SETRANGE", key, b"%d" % begin, window, event=SILENT)
+        changed.append(operation)
+        changed.append(operation)
     return operation.number(target) if operation.name == b"INCRBY" else old
 
 

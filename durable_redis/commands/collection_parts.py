@@ -9,6 +9,7 @@ from durable_redis.commands.context import Context
 from durable_redis.commands.iteration import SCAN_COUNT_DEFAULT, SCAN_COUNT_MAX, Matches
 from durable_redis.errors import NOT_AN_INTEGER, OUT_OF_RANGE, ReplyError, syntax_error
 from durable_redis.glob import compile_glob
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.resp.numbers import INT64_MAX, parse_integer
 
 EFFECT_ELEMENTS_MAX: Final = 1000  # a longer change becomes several effects
@@ -63,15 +64,23 @@ def check_draws(count: int) -> None:
 
 
 def apply_in_parts(
-    ctx: Context, name: bytes, key: bytes, words: Sequence[bytes], words_max: int = EFFECT_ELEMENTS_MAX
+    ctx: Context,
+    name: bytes,
+    key: bytes,
+    words: Sequence[bytes],
+    words_max: int = EFFECT_ELEMENTS_MAX,
+    event: bytes = b"",
 ) -> None:
-    """Apply one effect, or as many as it takes if there are more than ``words_max`` words."""
+    """Apply one effect, or as many as it takes if there are more than ``words_max`` words.
+
+    It is one keyspace event: the effect's own, or ``event``.
+    """
     if len(words) <= words_max:
-        ctx.apply(name, key, *words)
+        ctx.apply(name, key, *words, event=event)
         return
     reserve_words(ctx, words)
     for start in range(0, len(words), words_max):
-        ctx.apply(name, key, *words[start : start + words_max])
+        ctx.apply(name, key, *words[start : start + words_max], event=SILENT if start else event)
 
 
 def reserve_words(ctx: Context, words: Sequence[bytes]) -> None:

@@ -107,6 +107,14 @@ class Context:
                 self.server.keyspace.notify(self.db.index, b"keymiss", key)
         return value
 
+    def inspect(self, key: bytes) -> Value | None:
+        """The value of a living key for OBJECT: counts as a hit or a miss, and is no event."""
+        value = self.db.read(key)
+        self.server.statistics.keyspace_reads += 1
+        if value is None:
+            self.db.misses += 1
+        return value
+
     def peek(self, key: bytes) -> Value | None:
         """The value of a living key; counts as nothing (for writes, TYPE, TTL and the like)."""
         return self.db.read(key)

@@ -253,7 +253,8 @@ def _store(ctx: Context, key: bytes, points: list[_Point], search: Search) -> in
         scores = {point.member: point.distance_m / search.unit_m for point in points}
     else:
         scores = {point.member: point.score for point in points}
-    return replace(ctx, key, scores, large=becomes_large(ctx, scores))
+    event = b"geosearchstore" if search.name.upper() == b"GEOSEARCHSTORE" else b"georadiusstore"
+    return replace(ctx, key, scores, event, large=becomes_large(ctx, scores))
 
 
 # -- GEOSEARCH -----------------------------------------------------------------------------------------------

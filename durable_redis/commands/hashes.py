@@ -106,7 +106,7 @@ def hincrby(ctx: Context, argv: list[bytes]) -> Reply:
     total = number + delta
     if not INT64_MIN <= total <= INT64_MAX:
         raise ReplyError("ERR increment or decrement would overflow")
-    ctx.apply(b"HSET", argv[1], argv[2], b"%d" % total)
+    ctx.apply(b"HSET", argv[1], argv[2], b"%d" % total, event=b"hincrby")
     return total
 
 
@@ -127,7 +127,7 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
     if total is None:
         raise ReplyError("ERR increment would produce NaN or Infinity")
     text = format_long_double(total)
-    ctx.apply(b"HSET", argv[1], argv[2], text)
+    ctx.apply(b"HSET", argv[1], argv[2], text, event=b"hincrbyfloat")
     return text
 
 

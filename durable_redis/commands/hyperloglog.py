@@ -21,6 +21,7 @@ from durable_redis.commands.table import (
     key_spec,
 )
 from durable_redis.errors import ReplyError, shown
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.hyperloglog import (
     CACHE_AT,
     DENSE,
@@ -88,9 +89,9 @@ def _set(ctx: Context, key: bytes, old: Data | None, value: bytes) -> None:
     """Make this the value of a key, which keeps its expiry."""
     if old != value:
         if old is None:
-            ctx.apply(b"SET", key, value)
+            ctx.apply(b"SET", key, value, event=SILENT)
         else:
-            ctx.apply(b"SET", key, value, b"KEEPTTL")
+            ctx.apply(b"SET", key, value, b"KEEPTTL", event=SILENT)
     ctx.db.note_encoding(key, "raw")
 
 
@@ -109,6 +110,7 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
         changes = dense_changes(data, proposals)
         if changes:
             _change(ctx, key, data, changes)
+            ctx.notify(b"pfadd", key)
         return 1 if changes else 0
     value = _with_proposals(EMPTY if data is None else data, proposals, _sparse_bytes_max(ctx))
     if value is None:
@@ -116,6 +118,7 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
             return 0
         value = outdated(EMPTY, SPARSE) + EMPTY[HEADER_BYTES:]
     _set(ctx, key, data, value)
+    ctx.notify(b"pfadd", key)
     return 1
 
 
@@ -162,7 +165,7 @@ def _change(ctx: Context, key: bytes, data: Data, changes: dict[int, int]) -> No
     size += len(pieces[-1][1]) + len(pieces) * (len(key) + _EFFECT_OVERHEAD_BYTES)
     if size < len(data):
         for start, piece in pieces:
-            ctx.apply(b"SETRANGE", key, b"%d" % start, bytes(piece))
+            ctx.apply(b"SETRANGE", key, b"%d" % start, bytes(piece), event=SILENT)
         return
     value = bytearray(data)
     for at, byte in changes.items():
@@ -207,7 +210,7 @@ def _keep_estimate(ctx: Context, key: bytes, number: int) -> None:
         ctx.server.reserve(_ESTIMATE_ROOM_BYTES)
     except ReplyError:
         return  # a full disk is no reason not to answer
-    ctx.apply(b"SETRANGE", key, b"%d" % CACHE_AT, number.to_bytes(8, "little"))
+    ctx.apply(b"SETRANGE", key, b"%d" % CACHE_AT, number.to_bytes(8, "little"), event=SILENT)
 
 
 def _signed(number: int) -> int:
@@ -237,6 +240,7 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
     if value is None:
         value = dense_value(outdated(target or EMPTY, DENSE), union)
     _set(ctx, argv[1], target, value)
+    ctx.notify(b"pfadd", argv[1])
     return OK
 
 

@@ -137,6 +137,8 @@ def move(ctx: Context, source: bytes, destination: bytes, wherefrom: bytes, wher
     if source != destination:
         ctx.list(destination, count=False)
     elif wherefrom == whereto or len(found) == 1:
+        ctx.notify(b"lpush" if whereto == LEFT else b"rpush", source)
+        ctx.notify(b"lpop" if wherefrom == LEFT else b"rpop", source)
         return found.get(0 if wherefrom == LEFT else len(found) - 1)
     element: bytes = ctx.apply(b"LMOVE", source, destination, wherefrom, whereto)
     return element

@@ -22,6 +22,7 @@ from durable_redis.commands.table import (
     key_spec,
 )
 from durable_redis.errors import NO_SUCH_KEY, NOT_AN_INTEGER, ReplyError, syntax_error
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.resp.numbers import INT64_MIN, parse_integer
 from durable_redis.resp.replies import OK, Reply
 
@@ -79,14 +80,15 @@ def _push(ctx: Context, effect: bytes, argv: list[bytes]) -> Reply:
     return push_many(ctx, effect, argv[1], elements)
 
 
-def push_many(ctx: Context, effect: bytes, key: bytes, elements: list[bytes]) -> int:
+def push_many(ctx: Context, effect: bytes, key: bytes, elements: list[bytes], event: bytes = b"") -> int:
     """Apply ``LPUSH`` or ``RPUSH`` of any number of elements (at least one); the new length.
 
     :func:`reserve_elements` comes before anything that the command applies.
     """
     length = 0
     for start in range(0, len(elements), EFFECT_ELEMENTS_MAX):
-        length = ctx.apply(effect, key, *elements[start : start + EFFECT_ELEMENTS_MAX])
+        part = elements[start : start + EFFECT_ELEMENTS_MAX]
+        length = ctx.apply(effect, key, *part, event=SILENT if start else event)
     return length
 
 
@@ -178,6 +180,8 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
         ctx.apply(b"LTRIM", argv[1], b"1", b"0")
     elif end - first < len(found):
         ctx.apply(b"LTRIM", argv[1], b"%d" % first, b"%d" % (end - 1))
+    else:
+        ctx.notify(b"ltrim", argv[1])
     return OK
 
 

@@ -35,7 +35,7 @@ OBJECT = container("OBJECT")
 @command("OBJECT|ENCODING", arity=3, flags=READONLY, keys=_OBJECT_KEY, acl=("keyspace",), tips=_TIPS)
 def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     """How the value is represented: for strings ``int``, ``embstr`` or ``raw``; null without a key."""
-    value = ctx.read(argv[2])
+    value = ctx.inspect(argv[2])
     return None if value is None else _encoding(value).encode()
 
 
@@ -46,7 +46,7 @@ def _encoding(value: Value) -> str:
 @command("OBJECT|REFCOUNT", arity=3, flags=READONLY, keys=_OBJECT_KEY, acl=("keyspace",), tips=_TIPS)
 def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
     """1, or a very large number for the small integers that Redis would share; null without a key."""
-    value = ctx.read(argv[2])
+    value = ctx.inspect(argv[2])
     if value is None:
         return None
     shared = _may_share(ctx) and kind_of(value) == TYPE_STRING and _encoding(value) == "int"
@@ -65,7 +65,7 @@ def _may_share(ctx: Context) -> bool:
 @command("OBJECT|IDLETIME", arity=3, flags=READONLY, keys=_OBJECT_KEY, acl=("keyspace",), tips=_TIPS)
 def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
     """Seconds since the key was used, at least: always 0, as no time of use is kept; null without a key."""
-    if ctx.read(argv[2]) is None:
+    if ctx.inspect(argv[2]) is None:
         return None
     if _counts_uses(ctx):
         raise ReplyError(NO_LRU)
@@ -77,7 +77,7 @@ def object_freq(ctx: Context, argv: list[bytes]) -> Reply:
     """1 for a key of the young generation, 0 for others: all that eviction goes by; null without a key."""
     key = argv[2]
     young = key in ctx.db.shards[shard_number(key)].young  # asked first: reading makes any key young
-    if ctx.read(key) is None:
+    if ctx.inspect(key) is None:
         return None
     if not _counts_uses(ctx):
         raise ReplyError(NO_LFU)

@@ -123,7 +123,7 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
         if found is None:
             return None
         member = found.choices(ctx.server.keyspace.rng, 1)[0]
-        ctx.apply(b"SREM", key, member)
+        ctx.apply(b"SREM", key, member, event=b"spop")
         return member
     if len(argv) > 3:
         raise syntax_error()
@@ -135,10 +135,10 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
         return SetReply()
     if count >= len(found):
         popped = SetReply(found)
-        ctx.apply(b"DEL", key)
+        ctx.apply(b"DEL", key, event=b"spop")
         return popped
     popped = SetReply(found.sample(ctx.server.keyspace.rng, count))
-    apply_in_parts(ctx, b"SREM", key, popped)
+    apply_in_parts(ctx, b"SREM", key, popped, event=b"spop")
     return popped
 
 

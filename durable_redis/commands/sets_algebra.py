@@ -12,6 +12,7 @@ from durable_redis.commands.collection_parts import apply_in_parts
 from durable_redis.commands.context import Context
 from durable_redis.commands.table import DENYOOM, MOVABLEKEYS, READONLY, WRITE, KeySpec, command, key_spec
 from durable_redis.errors import ReplyError, syntax_error
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.set import Set
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import Reply, SetReply
@@ -23,9 +24,9 @@ _SOURCES = key_spec("RO", "access", first=2, last=-1)
 _STORE_KEYS = (key_spec("OW", "update"), _SOURCES)
 
 
-def _operands(ctx: Context, keys: list[bytes], *, count: bool = True) -> list[Set | None]:
+def _operands(ctx: Context, keys: list[bytes]) -> list[Set | None]:
     """The sets of keys.  Raises WRONGTYPE, also where another key is missing."""
-    return [ctx.set(key, count=count) for key in keys]
+    return [ctx.set(key) for key in keys]
 
 
 def _intersection(sets: list[Set | None]) -> Iterator[bytes]:
@@ -56,12 +57,12 @@ def _difference(sets: list[Set | None]) -> Iterator[bytes]:
             yield member
 
 
-def _store(ctx: Context, key: bytes, members: list[bytes]) -> int:
+def _store(ctx: Context, key: bytes, members: list[bytes], event: bytes) -> int:
     """Replace whatever the key holds by a set; its size."""
     if ctx.peek(key) is not None:
-        ctx.apply(b"DEL", key)
+        ctx.apply(b"DEL", key, event=SILENT if members else b"")
     if members:
-        apply_in_parts(ctx, b"SADD", key, members)
+        apply_in_parts(ctx, b"SADD", key, members, event=event)
     return len(members)
 
 
@@ -93,19 +94,19 @@ def sdiff(ctx: Context, argv: list[bytes]) -> Reply:
 )
 def sinterstore(ctx: Context, argv: list[bytes]) -> Reply:
     """SINTER into a key; how many members it has then."""
-    return _store(ctx, argv[1], list(_intersection(_operands(ctx, argv[2:], count=False))))
+    return _store(ctx, argv[1], list(_intersection(_operands(ctx, argv[2:]))), b"sinterstore")
 
 
 @command("SUNIONSTORE", arity=-3, flags=WRITE | DENYOOM, keys=_STORE_KEYS, acl=_ACL, positions=(1, -1, 1))
 def sunionstore(ctx: Context, argv: list[bytes]) -> Reply:
     """SUNION into a key; how many members it has then."""
-    return _store(ctx, argv[1], _union(_operands(ctx, argv[2:], count=False)))
+    return _store(ctx, argv[1], _union(_operands(ctx, argv[2:])), b"sunionstore")
 
 
 @command("SDIFFSTORE", arity=-3, flags=WRITE | DENYOOM, keys=_STORE_KEYS, acl=_ACL, positions=(1, -1, 1))
 def sdiffstore(ctx: Context, argv: list[bytes]) -> Reply:
     """SDIFF into a key; how many members it has then."""
-    return _store(ctx, argv[1], list(_difference(_operands(ctx, argv[2:], count=False))))
+    return _store(ctx, argv[1], list(_difference(_operands(ctx, argv[2:]))), b"sdiffstore")
 
 
 @command(

@@ -28,6 +28,7 @@ from durable_redis.commands.table import (
     key_spec,
 )
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error, wrong_type
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.entry import kind_of
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.list import List
@@ -94,9 +95,9 @@ def sort(ctx: Context, argv: list[bytes]) -> Reply:
     stored = [b"" if value is None else value for value in result]
     reserve_elements(ctx, stored)
     if ctx.peek(options.store) is not None:
-        ctx.apply(b"DEL", options.store)
+        ctx.apply(b"DEL", options.store, event=SILENT if stored else b"")
     if stored:
-        push_many(ctx, b"RPUSH", options.store, stored)
+        push_many(ctx, b"RPUSH", options.store, stored, b"sortstore")
     return len(stored)
 
 

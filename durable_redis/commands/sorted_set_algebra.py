@@ -213,11 +213,11 @@ def _reply(ctx: Context, scores: dict[bytes, float], with_scores: bool) -> Reply
     return listed(ctx, sorted((score, member) for member, score in scores.items()), with_scores)
 
 
-def _stored(ctx: Context, key: bytes, scores: dict[bytes, float]) -> int:
+def _stored(ctx: Context, key: bytes, scores: dict[bytes, float], event: bytes) -> int:
     in_order = {
         member: score for score, member in sorted((score, member) for member, score in scores.items())
     }
-    return replace(ctx, key, in_order, large=becomes_large(ctx, in_order))
+    return replace(ctx, key, in_order, event, large=becomes_large(ctx, in_order))
 
 
 @command("ZUNION", arity=-3, flags=_READ, keys=_KEYS, acl=_ACL)
@@ -261,16 +261,16 @@ def zintercard(ctx: Context, argv: list[bytes]) -> Reply:
 @command("ZUNIONSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, acl=_ACL)
 def zunionstore(ctx: Context, argv: list[bytes]) -> Reply:
     """Store the members that any operand has; how many there are."""
-    return _stored(ctx, argv[1], _union(_parse(ctx, argv, 2, weighted=True)))
+    return _stored(ctx, argv[1], _union(_parse(ctx, argv, 2, weighted=True)), b"zunionstore")
 
 
 @command("ZINTERSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, acl=_ACL)
 def zinterstore(ctx: Context, argv: list[bytes]) -> Reply:
     """Store the members that all operands have; how many there are."""
-    return _stored(ctx, argv[1], _intersection(_parse(ctx, argv, 2, weighted=True)))
+    return _stored(ctx, argv[1], _intersection(_parse(ctx, argv, 2, weighted=True)), b"zinterstore")
 
 
 @command("ZDIFFSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, acl=_ACL)
 def zdiffstore(ctx: Context, argv: list[bytes]) -> Reply:
     """Store the members that only the first operand has; how many there are."""
-    return _stored(ctx, argv[1], _difference(_parse(ctx, argv, 2)))
+    return _stored(ctx, argv[1], _difference(_parse(ctx, argv, 2)), b"zdiffstore")

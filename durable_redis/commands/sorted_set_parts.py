@@ -18,6 +18,7 @@ from durable_redis.commands.collection_parts import (
     reserve_words,
 )
 from durable_redis.commands.context import Context
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.resp.replies import Reply
 
@@ -44,36 +45,40 @@ def flat(elements: Iterable[Element]) -> list[bytes | float]:
 # -- changes -------------------------------------------------------------------------------------------------
 
 
-def add_members(ctx: Context, key: bytes, found: SortedSet | None, scores: dict[bytes, float]) -> None:
+def add_members(
+    ctx: Context, key: bytes, found: SortedSet | None, scores: dict[bytes, float], event: bytes = b""
+) -> None:
     """Give members the scores that they do not have yet; ``found`` is what the key holds now."""
     words = _score_words(scores)
     if b"-0" in words:
         _drop_signs(ctx, found, scores)
         words = _score_words(scores)
-    apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
+    apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX, event)
 
 
-def remove_members(ctx: Context, key: bytes, found: SortedSet, members: Sequence[bytes]) -> None:
+def remove_members(
+    ctx: Context, key: bytes, found: SortedSet, members: Sequence[bytes], event: bytes = b"zrem"
+) -> None:
     """Take members away that are in the set, each named once."""
     if len(members) > EFFECT_ELEMENTS_MAX and len(members) == len(found):
-        ctx.apply(b"DEL", key)
+        ctx.apply(b"DEL", key, event=event)
     elif members:
-        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX, event)
 
 
-def remove_slice(ctx: Context, key: bytes, found: SortedSet, start: int, stop: int) -> int:
+def remove_slice(ctx: Context, key: bytes, found: SortedSet, start: int, stop: int, event: bytes) -> int:
     """Take away the elements from one index to another; how many there were."""
     if start >= stop:
         return 0
     if stop - start == len(found):
-        ctx.apply(b"DEL", key)
+        ctx.apply(b"DEL", key, event=event)
     else:
         members = [member for _, member in found.slice(start, stop)]
-        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZREM", key, members, EFFECT_ELEMENTS_MAX, event)
     return stop - start
 
 
-def replace(ctx: Context, key: bytes, scores: dict[bytes, float], *, large: bool) -> int:
+def replace(ctx: Context, key: bytes, scores: dict[bytes, float], event: bytes, *, large: bool) -> int:
     """Make these the only elements under a key, of whatever type it was; how many there are.
 
     ``large`` says that Redis knows from the beginning that it will be a large set.
@@ -84,9 +89,9 @@ def replace(ctx: Context, key: bytes, scores: dict[bytes, float], *, large: bool
         words = _score_words(scores)
     reserve_words(ctx, words)
     if ctx.peek(key) is not None:
-        ctx.apply(b"DEL", key)
+        ctx.apply(b"DEL", key, event=SILENT if words else b"")
     if words:
-        apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX)
+        apply_in_parts(ctx, b"ZADD", key, words, 2 * EFFECT_ELEMENTS_MAX, event)
     return len(scores)
 
 

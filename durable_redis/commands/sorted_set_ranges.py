@@ -144,7 +144,7 @@ def zremrangebyrank(ctx: Context, argv: list[bytes]) -> Reply:
     if found is None:
         return 0
     start, stop = _ranks(first, last, len(found))
-    return remove_slice(ctx, argv[1], found, start, stop)
+    return remove_slice(ctx, argv[1], found, start, stop, b"zremrangebyrank")
 
 
 @command("ZREMRANGEBYSCORE", arity=4, flags=WRITE, keys=_DELETE_KEY, acl=_ACL)
@@ -162,7 +162,10 @@ def zremrangebylex(ctx: Context, argv: list[bytes]) -> Reply:
 def _remove(ctx: Context, argv: list[bytes], by: int) -> int:
     low, high = _cuts(by, argv[2], argv[3])
     found = ctx.sorted_set(argv[1], count=False)
-    return 0 if found is None else remove_slice(ctx, argv[1], found, _place(found, low), _place(found, high))
+    if found is None:
+        return 0
+    event = b"zremrangebyscore" if by == _SCORE else b"zremrangebylex"
+    return remove_slice(ctx, argv[1], found, _place(found, low), _place(found, high), event)
 
 
 # -- reading -------------------------------------------------------------------------------------------------
@@ -218,9 +221,8 @@ def zrangestore(ctx: Context, argv: list[bytes]) -> Reply:
     scores = {member: score for score, member in elements}
     # Redis counts the elements of a range of ranks first, those of any other range as they come.
     counted = not any(word.upper() in (b"BYSCORE", b"BYLEX") for word in argv[5:])
-    return replace(
-        ctx, argv[1], scores, large=counted and len(scores) > ctx.server.keyspace.limits.sorted_set_entries
-    )
+    large = counted and len(scores) > ctx.server.keyspace.limits.sorted_set_entries
+    return replace(ctx, argv[1], scores, b"zrangestore", large=large)
 
 
 def _select(

@@ -128,7 +128,7 @@ def _increment(ctx: Context, key: bytes, member: bytes, delta: float, options: i
             return None
         if score == old:
             return score
-    add_members(ctx, key, found, {member: score})
+    add_members(ctx, key, found, {member: score}, b"zincr")
     return score
 
 
@@ -194,7 +194,7 @@ def pop_members(ctx: Context, key: bytes, count: int, *, highest: bool) -> list[
     count = min(count, size)
     start = size - count if highest else 0
     popped = list(found.slice(start, start + count, reverse=highest))
-    remove_members(ctx, key, found, [member for _, member in popped])
+    remove_members(ctx, key, found, [member for _, member in popped], b"zpopmax" if highest else b"zpopmin")
     return popped
 
 

@@ -13,6 +13,7 @@ from durable_redis.commands.stream_deliveries import acknowledge, deliver, group
 from durable_redis.commands.stream_ids import id_bytes, maybe_id, range_start, strict_id
 from durable_redis.commands.table import FAST, WRITE, command, key_spec
 from durable_redis.errors import ReplyError, shown, syntax_error
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.stream import Stream
 from durable_redis.objects.stream_groups import Group
 from durable_redis.objects.stream_node import ID_MIN, Id
@@ -65,7 +66,8 @@ def xclaim(ctx: Context, argv: list[bytes]) -> Reply:
             claims.reply.append(id_bytes(id) if options.just_id else [id_bytes(id), words])
     if options.last_id > group.last_id:
         last_id = id_bytes(options.last_id)
-        ctx.apply(b"XGROUP", b"SETID", key, group_name, last_id, b"ENTRIESREAD", b"%d" % group.entries_read)
+        progress = (last_id, b"ENTRIESREAD", b"%d" % group.entries_read)
+        ctx.apply(b"XGROUP", b"SETID", key, group_name, *progress, event=SILENT)
     claims.apply(key, group_name, argv[3])
     return claims.reply
 

@@ -40,6 +40,8 @@ def deliver(
     ids: dict[tuple[int, int], list[bytes]],
 ) -> None:
     """Let entries be pending for a consumer; ``ids`` are by delivery time and count."""
+    if ids and consumer not in group.consumers:
+        ctx.notify(b"xgroup-createconsumer", key)  # the delivery makes it
     last_id = id_bytes(group.last_id)
     if sum(map(len, ids.values())) > EFFECT_ELEMENTS_MAX:
         reserve_words(ctx, [word for words in ids.values() for word in words])

@@ -18,6 +18,7 @@ from durable_redis.commands.stream_ids import entries_reply, id_bytes, strict_id
 from durable_redis.commands.stream_progress import read_up_to
 from durable_redis.commands.table import BLOCKING, MOVABLEKEYS, READONLY, WRITE, KeySpec, command
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, shown, syntax_error
+from durable_redis.keyspace.effects import SILENT
 from durable_redis.objects.stream import Stream
 from durable_redis.objects.stream_groups import Group
 from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Id, next_id
@@ -200,7 +201,8 @@ def _new_entries(ctx: Context, read: _Read, key: bytes, stream: Stream, group: G
         words = [b"%d-%d" % id for id, _ in entries]
         deliver(ctx, key, read.group, group, read.consumer, {(ctx.now_ms, 1): words})
     last_id = id_bytes(entries[-1][0])
-    ctx.apply(b"XGROUP", b"SETID", key, read.group, last_id, b"ENTRIESREAD", b"%d" % entries_read)
+    progress = (last_id, b"ENTRIESREAD", b"%d" % entries_read)
+    ctx.apply(b"XGROUP", b"SETID", key, read.group, *progress, event=SILENT)
     return reply
 
 

@@ -100,7 +100,7 @@ def set_(ctx: Context, argv: list[bytes]) -> Reply:
         old = ctx.peek(key)
         expires_ms = 0 if old is None else expires_of(old)
         if expires_ms:
-            ctx.apply(b"SET", key, value, b"PXAT", b"%d" % expires_ms)
+            ctx.apply(b"SET", key, value, b"PXAT", b"%d" % expires_ms, event=b"set")
         else:
             ctx.apply(b"SET", key, value)
     else:
@@ -312,7 +312,7 @@ def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
         raise ReplyError("ERR increment would produce NaN or Infinity") from None
     if total is None:
         raise ReplyError(NOT_A_FLOAT)
-    ctx.apply(b"SET", argv[1], total, b"KEEPTTL")
+    ctx.apply(b"SET", argv[1], total, b"KEEPTTL", event=b"incrbyfloat")
     ctx.db.note_encoding(argv[1], "embstr" if len(total) <= EMBSTR_BYTES_MAX else "raw")
     return total
 

@@ -97,7 +97,10 @@ class OutputLimits:
 
 
 class EventClasses:
-    """Letters that choose keyspace events; kept in Redis's order, with A for all classes."""
+    """Letters that choose keyspace events; kept in Redis's order, with A for all classes.
+
+    As in Redis, n (new keys) is not shown beside A, although it is in force.
+    """
 
     __slots__ = ()
     multi = False
@@ -112,13 +115,12 @@ class EventClasses:
         if not letters <= set(_EVENT_CLASSES + _EVENT_MODES + "A"):
             raise InvalidValue("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
         if "A" in letters or letters >= set(_EVENT_CLASSES):
-            letters = letters - set(_EVENT_CLASSES) - {"n"} | {"A"}
-        order = "A" + _EVENT_CLASSES + ("nKEm" if "n" in letters else "KEm")
-        return "".join(letter for letter in order if letter in letters)
+            letters = letters - set(_EVENT_CLASSES) | {"A"}
+        return "".join(letter for letter in f"A{_EVENT_CLASSES}nKEm" if letter in letters)
 
     def show(self, value: str) -> str:
         """The letters."""
-        return value
+        return value.replace("n", "") if "A" in value else value
 
     def lines(self, value: str) -> list[str]:
         """The letters in quotes."""

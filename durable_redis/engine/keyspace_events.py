@@ -93,6 +93,7 @@ class KeyspaceEvents:
         self._by_key = False
         self._by_event = False
         self._absent: list[bytes] = []  # keys that the effect which is being applied will make
+        self._replaced: bytes | None = None  # a key that was deleted to be made anew
 
     def configure(self, letters: str) -> None:
         """Want the classes of ``notify-keyspace-events``, by key (K), by event (E) or both."""
@@ -120,7 +121,9 @@ class KeyspaceEvents:
         if effect[0] in _MAKE_NOTHING:
             return
         # Reading may remove what has expired, which is an effect by itself.
-        self._absent = [key for target, key in self._targets(db, effect) if target.read(key) is None]
+        absent = [key for target, key in self._targets(db, effect) if target.read(key) is None]
+        self._absent = [key for key in absent if key != self._replaced]
+        self._replaced = None
 
     def _targets(self, db: Database, effect: Effect) -> Iterator[tuple[Database, bytes]]:
         """The keys that an effect sets or changes, and where."""
@@ -144,6 +147,7 @@ class KeyspaceEvents:
         match name:
             case b"DEL":
                 if given == SILENT:
+                    self._replaced = effect[1]
                     return
                 for key in effect[1:]:
                     if given:
@@ -162,16 +166,16 @@ class KeyspaceEvents:
                 if not given and len(effect) == 5:
                     self.publish(index, b"expire", effect[1])
             case b"RENAME":
-                self._made(index, effect[2])
+                self.publish(index, b"new", effect[2])  # as in Redis, whatever was there
                 self.publish(index, b"rename_from", effect[1])
                 self.publish(index, b"rename_to", effect[2])
             case b"MOVE":
                 target = int(effect[2])
-                self._made(target, effect[1])
+                self.publish(target, b"new", effect[1])
                 self.publish(index, b"move_from", effect[1])
                 self.publish(target, b"move_to", effect[1])
             case b"COPY":
-                self._made(int(effect[4]), effect[2])
+                self.publish(int(effect[4]), b"new", effect[2])
                 self.publish(int(effect[4]), b"copy_to", effect[2])
             case b"LMOVE":
                 self._made(index, effect[2])

@@ -71,6 +71,9 @@ class Options:
     def get_bool(self, name: str) -> bool:
         return bool(self.values[name])
 
+    def output_limits(self, kind: str) -> tuple[int, int, int]:
+        return 0, 0, 0
+
     def on_change(self, name: str, apply: Callable[..., object]) -> None:
         pass
 
