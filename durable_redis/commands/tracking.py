@@ -83,7 +83,7 @@ def _check(current: Tracking | None, wanted: Tracking, prefixes: list[bytes]) ->
     if wanted.broadcast and (wanted.optin or wanted.optout):
         raise ReplyError("ERR OPTIN and OPTOUT are not compatible with BCAST")
     if wanted.optin and wanted.optout:
-        raise ReplyError("ERR You can't use both OPTIN mode and OPTOUT mode")
+        raise ReplyError("ERR You can't specify both OPTIN mode and OPTOUT mode")
     if current is not None and ((wanted.optin and current.optout) or (wanted.optout and current.optin)):
         raise ReplyError(_SWITCH.format("OPTIN/OPTOUT", ""))
     for at, prefix in enumerate(prefixes):
@@ -110,7 +110,7 @@ def _overlapping(prefix: bytes, what: str, other: bytes) -> ReplyError:
 def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
     """Say of the next command whether what it reads is to be tracked, against what is usual."""
     tracking = ctx.client.tracking
-    if tracking is None or not (tracking.optin or tracking.optout):
+    if tracking is None:
         raise ReplyError(
             "ERR CLIENT CACHING can be called only when the client is in tracking mode "
             "with OPTIN or OPTOUT mode enabled"

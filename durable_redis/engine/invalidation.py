@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from durable_redis.commands.keys import command_keys
@@ -30,7 +31,7 @@ EVICTIONS_PER_COMMAND: Final = 100  # and more the longer the table is too large
 _PUSH: Final = b">2\r\n$10\r\ninvalidate\r\n"
 _MESSAGE: Final = b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
 _NULLS: Final = {2: b"$-1\r\n", 3: b"_\r\n"}
-_DELIVERIES: Final = frozenset((b"XACK", b"XCLAIM"))  # they change a group, which no read of the key shows
+_NO_CHANGE: Final = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))  # of what is in a stream
 
 
 class _Remembered:
@@ -150,16 +151,15 @@ class Invalidation:
     def note(self, db: int, effect: Effect) -> None:
         """An effect has been applied."""
         name = effect[0]
-        if name in _DELIVERIES:
-            return
-        if name == b"COPY":
-            self.noted[effect[2]] = None
+        if name in _NO_CHANGE and b"MKSTREAM" not in effect:
             return
         keys = keys_of(effect)
         if keys is None:
             self.noted[None] = None
+        elif name == b"COPY":
+            self.noted[effect[2]] = None
         else:
-            self.noted.update(dict.fromkeys(keys))
+            self.noted.update(dict.fromkeys(reversed(keys) if name == b"LMOVE" else keys))
 
     def flush(self, current: Client | None) -> None:
         """Tell of what was noted; ``current`` is who has executed the command that did it."""
@@ -178,7 +178,7 @@ class Invalidation:
     def _invalidate(self, key: bytes, current: Client | None) -> None:
         found = self._table.pop(key)
         last = self._keys.pop()
-        if last is not key:
+        if found.place < len(self._keys):
             self._keys[found.place] = last
             self._table[last].place = found.place
         self.items -= len(found.clients)
@@ -202,7 +202,7 @@ class Invalidation:
 
     def broadcast(self) -> None:
         """Tell those in broadcast mode what has changed since the last time; a batch ends."""
-        for found in self.prefixes.values():
+        for _, found in sorted(self.prefixes.items(), key=itemgetter(0)):
             if not found.keys:
                 continue
             changed, found.keys = found.keys, {}

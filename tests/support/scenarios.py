@@ -22,6 +22,7 @@ from tests.support.servers import ServerProcess
 
 REPLY_SECONDS_MAX = 5.0
 SETTLE_SECONDS_MAX = 5.0
+SETTLED_SECONDS = 0.03
 
 
 class Stage:
@@ -45,20 +46,39 @@ class Stage:
         return self.clients[name]
 
     def come(self, name: str) -> list[Any]:
-        """What has come to a client that does not wait for anything."""
-        mark = b"mark %d" % next(self._marks)
+        """What has come to a client that does not wait for anything.
+
+        Some things are sent at the end of a turn of the server's loop, so one mark is not enough.
+        """
         client = self.clients[name]
         found: list[Any] = []
         try:
-            client.send("PING", mark)
-            while True:
-                reply = client.read_reply()
-                if reply == mark or reply == [b"pong", mark]:
-                    return found
-                found.append(reply)
+            for _ in range(2):
+                mark = b"mark %d" % next(self._marks)
+                client.send("PING", mark)
+                while (reply := client.read_reply()) not in (mark, [b"pong", mark]):
+                    found.append(self._named(reply))
         except ConnectionError:
             self.alone.add(name)
-            return [*found, "closed"]
+            found.append("closed")
+        return found
+
+    def _named(self, reply: Any) -> Any:
+        """A reply that tells a client's number, with its name instead."""
+        if isinstance(reply, list) and (b"redirect" in reply or b"tracking-redir-broken" in reply):
+            names = {number: name for name, number in self.numbers.items()}
+            return [names.get(part, part) if type(part) is int else part for part in reply]
+        return reply
+
+    def settle(self) -> None:
+        """Return when the number of clients that wait has not changed for a moment."""
+        last, since = b"", time.monotonic()
+        with self._server.client() as control:
+            while time.monotonic() - since < SETTLED_SECONDS:
+                fields = control.call("INFO", "clients").split(b"\r\n")
+                waiting = next(field for field in fields if field.startswith(b"blocked_clients"))
+                if waiting != last:
+                    last, since = waiting, time.monotonic()
 
     def close(self) -> None:
         """Close all connections and wait until the server knows."""
@@ -91,6 +111,7 @@ def play(server: ServerProcess, scenario: str, protocol: int = 2) -> list[str]:
             client.send(*words)
             if mark == ">":
                 stage.alone.add(name)
+                stage.settle()
                 continue
             for other in [name, *sorted(stage.clients.keys() - {name})]:
                 if other in stage.alone:
