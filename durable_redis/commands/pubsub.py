@@ -133,7 +133,8 @@ def _shard_count(ctx: Context) -> int:
 
 
 def _confirm(ctx: Context, kind: bytes, name: bytes | None, count: int) -> None:
-    ctx.server.messages.pubsub.push(ctx.client, encode_bytes(Push((kind, name, count)), ctx.client.protocol))
+    message = encode_bytes(Push((kind, name, count)), ctx.client.protocol)
+    ctx.server.messages.pubsub.answer(ctx.client, message)
 
 
 def _changed(ctx: Context) -> Reply:

@@ -78,7 +78,6 @@ _EVENTS: Final[dict[bytes, bytes]] = {
 """Effects whose event is always the same; those with several events are in :meth:`KeyspaceEvents.note`."""
 
 _MAY_EMPTY: Final = frozenset((b"HDEL", b"SREM", b"ZREM", b"LPOP", b"RPOP", b"LREM", b"LTRIM"))
-_MAKE_NOTHING: Final = frozenset((b"DEL", b"UNLINK", b"SWAPDB", b"FLUSHDB", b"FLUSHALL"))
 _ONLY: Final = frozenset((b"expired", b"evicted"))  # these deletions are not followed by ``del``
 
 
@@ -118,8 +117,6 @@ class KeyspaceEvents:
 
     def before(self, db: Database, effect: Effect) -> None:
         """An effect is about to be applied: see which keys it will make, and what has expired in its way."""
-        if effect[0] in _MAKE_NOTHING:
-            return
         # Reading may remove what has expired, which is an effect by itself.
         absent = [key for target, key in self._targets(db, effect) if target.read(key) is None]
         self._absent = [key for key in absent if key != self._replaced]
@@ -127,7 +124,8 @@ class KeyspaceEvents:
 
     def _targets(self, db: Database, effect: Effect) -> Iterator[tuple[Database, bytes]]:
         """The keys that an effect sets or changes, and where."""
-        match effect[0]:
+        name = effect[0]
+        match name:
             case b"MSET":
                 for key in dict.fromkeys(effect[1::2]):
                     yield db, key
@@ -137,7 +135,7 @@ class KeyspaceEvents:
                 yield self._keyspace.database(int(effect[4])), effect[2]
             case b"MOVE":
                 yield self._keyspace.database(int(effect[2])), effect[1]
-            case _:
+            case _ if name == b"SET" or name in _EVENTS:
                 yield db, effect[1]
 
     def note(self, index: int, effect: Effect) -> None:
@@ -154,8 +152,6 @@ class KeyspaceEvents:
                         self.publish(index, given, key)
                     if given not in _ONLY:
                         self.publish(index, b"del", key)
-            case b"UNLINK" | b"SWAPDB" | b"FLUSHDB" | b"FLUSHALL":
-                pass  # the first is a part of other effects
             case b"MSET":
                 for key in effect[1::2]:
                     self._made(index, key)
@@ -185,14 +181,11 @@ class KeyspaceEvents:
             case b"XGROUP":
                 self._made(index, effect[2])
                 self.publish(index, given or b"xgroup-" + effect[1].lower(), effect[2])
-            case _:
-                key = effect[1]
-                self._made(index, key)
-                event = given or _EVENTS.get(name)
-                if event:
-                    self.publish(index, event, key)
+            case _ if name in _EVENTS:
+                self._made(index, effect[1])
+                self.publish(index, given or _EVENTS[name], effect[1])
                 if name in _MAY_EMPTY:
-                    self._emptied(index, key)
+                    self._emptied(index, effect[1])
 
     def _made(self, index: int, key: bytes) -> None:
         if key in self._absent:

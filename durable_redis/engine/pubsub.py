@@ -61,9 +61,13 @@ class PubSub:
         return len(clients)
 
     def push(self, client: Client, data: bytes) -> None:
-        """Send a client bytes that it has not asked for, or that are its even when replies are off."""
-        client.out.append(data if client.reply_mode == REPLY_ON else Kept(data))
+        """Send a client bytes that it has not asked for."""
+        self.answer(client, data)
         self.pushed.add(client)
+
+    def answer(self, client: Client, data: bytes) -> None:
+        """Send the client whose command is being executed bytes that are its even when replies are off."""
+        client.out.append(data if client.reply_mode == REPLY_ON else Kept(data))
 
     # -- subscriptions ---------------------------------------------------------------------------------------
 

@@ -160,6 +160,16 @@ SCENARIOS = {
         d: PUBSUB NUMPAT
         d: CLIENT LIST TYPE pubsub
     """,
+    "while writes are held back": """
+        a: SUBSCRIBE c
+        d: CLIENT PAUSE 100000 WRITE
+        b> PUBLISH c m
+        e: SUBSCRIBE c
+        d: CLIENT UNPAUSE
+        b< 1
+        a: PING
+        e: PING
+    """,
     "a client that waits and listens": """
         a=3
         a: SUBSCRIBE c

@@ -123,6 +123,31 @@ def test_who_leaves_is_forgotten() -> None:
     assert not tracked.engine.messages.watches_writes
 
 
+def test_what_expires_or_is_evicted_is_told() -> None:
+    tracked = Tracked()
+    tracked.work("SET", "k", "v", "PX", "100")
+    tracked.whole.call("GET", "k")
+    tracked.whole.clock.ms += 150
+    tracked.engine.begin_batch()
+    tracked.engine.maintenance.cron()
+    tracked.whole.work()
+    assert tracked.told() == [b"k"]
+    assert tracked.client in tracked.end_batch()
+
+    tracked = Tracked(maxmemory=1 << 20, maxmemory_policy="allkeys-random")
+    told = set()
+    for number in range(200):
+        tracked.work("SET", f"k{number}", "x" * 10_000)
+        tracked.engine.maintenance.cron()
+        told |= set(tracked.told())
+        tracked.engine.execute(tracked.client, [b"STRLEN", b"k%d" % number])
+        tracked.client.out.pop(0)
+        told |= set(tracked.told())
+    gone = {b"k%d" % number for number in range(200) if not tracked.whole.call("EXISTS", f"k{number}")}
+    assert gone
+    assert gone <= told
+
+
 def test_swapped_databases_invalidate_everything() -> None:
     """Redis forgets this, and leaves what clients have cached as it is."""
     tracked = Tracked()

@@ -191,3 +191,33 @@ def test_a_silent_client_that_has_left_is_not_kept(slow: SlowDisk) -> None:
     while slow.engine.background.jobs:
         slow.sync()
     assert len(slow.reactor.connections) == 2
+
+
+def test_messages_wait_for_what_they_may_show(slow: SlowDisk) -> None:
+    slow.sync()
+    slow.got(0)
+    slow.turn(c1="SUBSCRIBE c")
+    assert slow.got(1) == b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"
+    slow.turn(c2="PUBLISH c m")
+    assert slow.got(1) == b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"
+    assert slow.got(2) == b":1\r\n"
+    slow.turn(c0="SET k v;PUBLISH c k")
+    assert slow.got(1) == slow.got(0) == b""
+    slow.turn(c1="PING")
+    assert slow.got(1) == b""
+    slow.sync()
+    message = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nk\r\n"
+    assert slow.got(1) == message + b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
+    assert slow.got(0) == b"+OK\r\n:1\r\n"
+
+
+def test_invalidations_wait_for_the_write(slow: SlowDisk) -> None:
+    slow.sync()
+    slow.turn(c1="HELLO 3;CLIENT TRACKING ON;GET other")
+    assert slow.got(1).endswith(b"$4\r\ntext\r\n")
+    slow.turn(c2="HELLO 3;CLIENT TRACKING ON BCAST")
+    assert slow.got(2).endswith(b"+OK\r\n")
+    slow.turn(c0="SET other new")
+    assert slow.got(1) == slow.got(2) == b""
+    slow.sync()
+    assert slow.got(1) == slow.got(2) == b">2\r\n$10\r\ninvalidate\r\n*1\r\n$5\r\nother\r\n"
