@@ -83,7 +83,8 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     size = max(operation.offset + operation.bits + 7 for operation in writes) >> 3
     if len(ctx.string(argv[1], count=False) or b"") < size:
         ctx.apply(b"SETRANGE", argv[1], b"%d" % (size - 1), b"\0", event=SILENT)
-        changed += writes
+        answered = zip(operations, replies, strict=True)
+        changed += (found for found, reply in answered if found.name != b"GET" and reply is not None)
     if changed:
         ctx.notify(b"setbit", argv[1])
     ctx.db.note_encoding(argv[1], "raw")
