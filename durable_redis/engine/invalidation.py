@@ -14,7 +14,7 @@ Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import itemgetter
 from typing import Final
 
@@ -32,16 +32,6 @@ _PUSH: Final = b">2\r\n$10\r\ninvalidate\r\n"
 _MESSAGE: Final = b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
 _NULLS: Final = {2: b"$-1\r\n", 3: b"_\r\n"}
 _NO_CHANGE: Final = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))  # of what is in a stream
-
-
-class _Remembered:
-    """A key that was read: its place in the list of all, and by which clients."""
-
-    __slots__ = ("clients", "place")
-
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.clients: dict[int, None] = {}
 
 
 class _Prefix:
@@ -75,8 +65,9 @@ class Invalidation:
         self._pushed = pubsub.pushed
         self._on_change = on_change
         self._rng = rng
-        self._table: dict[bytes, _Remembered] = {}
+        self._places: dict[bytes, int] = {}  # of the keys that are remembered, in the two lists
         self._keys: list[bytes] = []
+        self._readers: list[int | set[int]] = []  # the number of the client, or of all if they are several
         self._rounds_over = 0
 
     @property
@@ -128,12 +119,21 @@ class Invalidation:
             tracking.caching = False  # it was for this command
 
     def _remember(self, client: Client, key: bytes) -> None:
-        found = self._table.get(key)
-        if found is None:
-            found = self._table[key] = _Remembered(len(self._keys))
+        place = self._places.get(key)
+        if place is None:
+            self._places[key] = len(self._keys)
             self._keys.append(key)
-        self.items += client.id not in found.clients
-        found.clients[client.id] = None
+            self._readers.append(client.id)
+            self.items += 1
+            return
+        readers = self._readers[place]
+        if type(readers) is int:
+            if readers == client.id:
+                return
+            readers = self._readers[place] = {readers}
+        assert isinstance(readers, set)
+        self.items += client.id not in readers
+        readers.add(client.id)
 
     def _limit(self) -> None:
         """Take some keys from a table that is too large."""
@@ -172,23 +172,29 @@ class Invalidation:
                 if key.startswith(prefix):
                     found.keys.setdefault(key, current)
                     self._pushed.update(found.clients)  # so that :meth:`broadcast` is called
-            if key in self._table:
+            if key in self._places:
                 self._invalidate(key, current)
 
     def _invalidate(self, key: bytes, current: Client | None) -> None:
-        found = self._table.pop(key)
-        last = self._keys.pop()
-        if found.place < len(self._keys):
-            self._keys[found.place] = last
-            self._table[last].place = found.place
-        self.items -= len(found.clients)
         body = _array([key])
-        for number in found.clients:
+        for number in self._take(key):
             client = self._connected.get(number)
             if client is None or client.tracking is None or client.tracking.broadcast:
                 continue
             if not (client.tracking.noloop and client is current):
                 self._send(client, body)
+
+    def _take(self, key: bytes) -> Collection[int]:
+        """Forget a key that is remembered; who has read it."""
+        place = self._places.pop(key)
+        found = self._readers[place]
+        last, readers = self._keys.pop(), self._readers.pop()
+        if place < len(self._keys):
+            self._keys[place], self._readers[place] = last, readers
+            self._places[last] = place
+        numbers = (found,) if isinstance(found, int) else found
+        self.items -= len(numbers)
+        return numbers
 
     def _invalidate_all(self) -> None:
         self._forget_all()
@@ -196,8 +202,9 @@ class Invalidation:
             self._send(client, _NULLS[client.protocol])
 
     def _forget_all(self) -> None:
-        self._table.clear()
+        self._places.clear()
         self._keys.clear()
+        self._readers.clear()
         self.items = 0
 
     def broadcast(self) -> None:

@@ -67,6 +67,7 @@ class Reactor:
         ]
         self.shapes = Shapes()
         self.shapes_by_length = self.shapes.by_length
+        self._pushed = engine.messages.pushed  # clients that were sent something unasked
         self.slow: set[Connection] = set()  # those with a backlog
         self._shown: set[Connection] = set()  # of this batch: whose replies must wait for the log
 
@@ -194,7 +195,7 @@ class Reactor:
         engine = self.engine
         if engine.resumed:
             self._resume(touched)
-        if engine.messages.pushed:
+        if self._pushed:
             self._take_pushed(touched)
         tracked = engine.durability.tracking
         engine.statistics.writes += len(touched)  # whoever has nothing to send takes it back
@@ -286,7 +287,7 @@ class Reactor:
             engine.timers()
         engine.maintenance.cron()
         engine.maintenance.pressure()
-        if engine.resumed or engine.log.pending or engine.messages.pushed:
+        if engine.resumed or engine.log.pending or self._pushed:
             self._finish_batch([])
         if now_ms >= self._next_limit_check_ms:
             self._next_limit_check_ms = now_ms + 100
@@ -305,7 +306,7 @@ class Reactor:
                 credit = min(self._credit, SLICE_SECONDS_MAX)
                 background.run(credit)
                 self._credit = credit - (time.perf_counter() - begun)
-                if engine.log.pending or engine.messages.pushed:
+                if engine.log.pending or self._pushed:
                     self._finish_batch([])
                 while background.jobs:
                     self.workers.submit(background.jobs.popleft())

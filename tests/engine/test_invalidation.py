@@ -66,6 +66,22 @@ def test_a_table_that_is_too_large_gives_keys_back() -> None:
     assert tracked.invalidation.keys == tracked.invalidation.items == 0
 
 
+def test_whoever_has_read_a_key_is_told_once() -> None:
+    tracked = Tracked()
+    others = [tracked.engine.connect(f"127.0.0.1:{port}", "127.0.0.1:6379", 11) for port in range(3)]
+    for client in others:
+        for line in (b"HELLO 3", b"CLIENT TRACKING ON", b"GET k", b"GET k", b"GET j"):
+            tracked.engine.execute(client, line.split())
+        client.out.clear()
+    tracked.whole.call("MGET", "j", "j", "i")
+    assert (tracked.invalidation.keys, tracked.invalidation.items) == (3, 3 + 4 + 1)
+    tracked.engine.disconnect(others[0])
+    tracked.work("MSET", "i", "1", "j", "2", "k", "3")
+    assert tracked.told() == [b"i", b"j"]
+    assert [len(client.out) for client in others] == [0, 2, 2]
+    assert (tracked.invalidation.keys, tracked.invalidation.items) == (0, 0)
+
+
 def test_without_a_limit_nothing_is_taken() -> None:
     tracked = Tracked(tracking_table_max_keys=0)
     for number in range(50):
