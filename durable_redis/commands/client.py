@@ -119,14 +119,14 @@ def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
     if mode not in (b"ALL", b"WRITE"):
         raise ReplyError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     timeout_ms = timeout_argument(argv[2])
-    ctx.server.pause(ctx.now_ms + timeout_ms, mode == b"WRITE")
+    ctx.server.pause.begin(ctx.now_ms + timeout_ms, mode == b"WRITE")
     return OK
 
 
 @command("CLIENT|UNPAUSE", arity=2, flags=_OTHERS, acl=("connection",))
 def client_unpause(ctx: Context, argv: list[bytes]) -> Reply:
     """End a pause before its time."""
-    ctx.server.unpause()
+    ctx.server.pause.end()
     return OK
 
 
@@ -142,7 +142,7 @@ def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
     if number is None:
         raise ReplyError(NOT_AN_INTEGER)
     target = ctx.server.clients.get(number)
-    return int(target is not None and ctx.server.unblock(target, reason == b"ERROR"))
+    return int(target is not None and ctx.server.waiting.unblock(target, reason == b"ERROR"))
 
 
 def _wrong_arguments(argv: list[bytes]) -> ReplyError:

@@ -81,7 +81,7 @@ def clients(engine: Engine) -> Fields:
         "maxclients": engine.config.get_int("maxclients"),
         "client_recent_max_input_buffer": max((client.query_bytes for client in connected), default=0),
         "client_recent_max_output_buffer": max((client.output_bytes for client in connected), default=0),
-        "blocked_clients": engine.blocked_clients,
+        "blocked_clients": len(engine.waiting),
         "tracking_clients": len(engine.messages.invalidation.clients),
         "clients_in_timeout_table": sum(
             client.wait is not None and client.wait.deadline_ms > 0 for client in connected

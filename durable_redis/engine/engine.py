@@ -20,7 +20,7 @@ from typing import Any
 
 from durable_redis.clock import Clock
 from durable_redis.commands.command_docs import CommandDocs
-from durable_redis.commands.context import PENDING, KeyWait, Wait
+from durable_redis.commands.context import Wait
 from durable_redis.commands.session import (
     NO_FAST,
     REPLY_OFF,
@@ -33,14 +33,15 @@ from durable_redis.commands.session import (
 from durable_redis.commands.table import Command, Flag
 from durable_redis.config.config import Config
 from durable_redis.engine.background import Background
-from durable_redis.engine.blocking import BlockedClients
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
 from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.messages import Messages, check_subscriber
+from durable_redis.engine.pausing import Pause
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
+from durable_redis.engine.waiting import Waiting
 from durable_redis.errors import ProtocolError, ReplyError
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.objects.limits import OPTIONS as LIMIT_OPTIONS
@@ -54,7 +55,6 @@ DISK_FULL = (
 )
 OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 NO_AUTHENTICATION = "NOAUTH Authentication required."
-_WRITES = Flag.WRITE | Flag.MAY_REPLICATE
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 PENDING_BYTES_MAX = 32 << 20  # a batch with more payload than this is written as several frames
@@ -92,21 +92,16 @@ class Engine:
             config.get_str("wal-sync-mode"),
             self.background.jobs.append,
         )
-        self.durability.on_durable = self.poll_waits
+        self.waiting = Waiting(self)
+        self.pause = Pause(self)
+        self.durability.on_durable = self.waiting.poll
         self.durability.on_tracking = self._observers_changed
         self.unsynced = self.durability.unsynced
         self.fast = FastCommands(self.unsynced)
-        self.resumed: list[Client] = []  # clients that may go on; taken by ``net``
         self.shutdown: str | None = None  # set by SHUTDOWN, SIGTERM: "save"
-        self.paused_until_ms = 0
-        self.pause_writes_only = False
         self.disk_full = False
-        self.next_deadline_ms = 0
         self.peers: Any = None  # what ``net`` tells INFO about itself
         self._next_client = 1
-        self._waiting: dict[int, Client] = {}
-        self.blocked = BlockedClients()
-        self._postponed: dict[int, Client] = {}
         self._effects: list[tuple[int, Effect]] = []
         self.messages = Messages(self.keyspace, self.clients)
         self.maintenance = Maintenance(self)
@@ -162,10 +157,8 @@ class Engine:
     def disconnect(self, client: Client) -> None:
         """The client's link is gone."""
         self.clients.pop(client.id, None)
-        self._waiting.pop(client.id, None)
-        if isinstance(client.wait, KeyWait):
-            self.blocked.remove(client, client.wait)
-        self._postponed.pop(client.id, None)
+        self.waiting.forget(client)
+        self.pause.postponed.pop(client.id, None)
         self.messages.forget(client)
         client.release()
 
@@ -175,8 +168,8 @@ class Engine:
 
     def refresh_gates(self) -> None:
         """Decide anew what the hot path may do for anybody; the tables change in place."""
-        paused = bool(self.paused_until_ms)
-        reads = not ((paused and not self.pause_writes_only) or self.messages.watches_reads)
+        paused = bool(self.pause.until_ms)
+        reads = not ((paused and not self.pause.writes_only) or self.messages.watches_reads)
         writes = not (paused or self.disk_full or self.maintenance.evicting or self.messages.watches_writes)
         self.fast.allow(reads, writes, self.durability.tracking)
 
@@ -190,17 +183,6 @@ class Engine:
         """Close a client's connection at once."""
         client.closing = True
         client.kill()
-
-    def unblock(self, client: Client, error: bool) -> bool:
-        """CLIENT UNBLOCK: as if the time were out, or with an error.  False if the client is not blocked."""
-        wait = client.wait
-        if wait is None or not wait.unblockable:
-            return False
-        if error:
-            self._finish_wait(client, ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
-        else:
-            self._finish_wait(client, wait.on_timeout())
-        return True
 
     # -- batches ---------------------------------------------------------------------------------------------
 
@@ -238,9 +220,9 @@ class Engine:
         except ReplyError as error:
             if command is not None:
                 command.rejected_calls += 1
-            self._reply_error(client, error)
+            self.reply_error(client, error)
         else:
-            if self.paused_until_ms and self._must_postpone(client, command, argv):
+            if self.pause.until_ms and self.pause.holds_back(client, command, argv):
                 return
             if self.durability.tracking:
                 self.unsynced.executing(command, argv)
@@ -262,30 +244,30 @@ class Engine:
             reply = command.handler(client.context, argv)
         except ReplyError as error:
             command.failed_calls += 1
-            self._reply_error(client, error)
+            self.reply_error(client, error)
         except DamagedError as error:
             # Reading met it, so nothing has changed; other keys are as good as before.
             if self._effects:
                 raise
             command.failed_calls += 1
             logger.error("%s: %s (%s)", command.name, error, error.hint)
-            self._reply_error(client, ReplyError(f"ERR the data on disk is damaged: {error}"))
+            self.reply_error(client, ReplyError(f"ERR the data on disk is damaged: {error}"))
         except StorageError:
             raise
         except Exception as error:
             if self._effects:
                 raise AssertionError(f"{command.name} failed after it had changed data") from error
             self.maintenance.report_defect(command.name, error)
-            self._reply_error(client, ReplyError("ERR internal error; the server's log says more"))
+            self.reply_error(client, ReplyError("ERR internal error; the server's log says more"))
         else:
             if isinstance(reply, Wait):
-                self._begin_wait(client, reply)
+                self.waiting.begin(client, reply)
             elif reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
         if self._effects:
             self.flush_effects(client)
-            if self.blocked.ready:
-                self._serve_blocked()
+            if self.waiting.blocked.ready:
+                self.waiting.serve_blocked()
         if client.tracking is not None:
             self.messages.invalidation.remember(client, command, argv)
         command.calls += 1
@@ -313,7 +295,8 @@ class Engine:
         if not self.log.fits(needed + LOG_MARGIN_BYTES):
             self.reserve(needed + LOG_MARGIN_BYTES)  # disk-reserve is there for this
 
-    def _reply_error(self, client: Client, error: ReplyError) -> None:
+    def reply_error(self, client: Client, error: ReplyError) -> None:
+        """Answer with an error, and count it."""
         code = str(error).split(" ", 1)[0]
         self.statistics.error_replies += 1
         if len(self.statistics.errors) < 128 or code in self.statistics.errors:
@@ -335,8 +318,8 @@ class Engine:
         log = self.log
         if self.messages.invalidation.noted:
             self.messages.invalidation.flush(client)
-        if self.blocked.waiting:
-            self.blocked.note(effects)
+        if self.waiting.blocked.waiting:
+            self.waiting.blocked.note(effects)
         if len(effects) == 1:
             db, effect = effects[0]
             log.append(db, payload_of((effect,)))
@@ -351,115 +334,10 @@ class Engine:
             log.append(log.db, _EXEC)
         effects.clear()
 
-    # -- waiting ---------------------------------------------------------------------------------------------
-
-    def _begin_wait(self, client: Client, wait: Wait) -> None:
-        reply = wait.poll()
-        if reply is not PENDING:
-            if reply is not NO_REPLY:
-                encode(reply, client.protocol, client.out)
-            return
-        client.wait = wait
-        self._waiting[client.id] = client
-        if isinstance(wait, KeyWait):
-            self.blocked.add(client, wait)
-        if wait.deadline_ms and (not self.next_deadline_ms or wait.deadline_ms < self.next_deadline_ms):
-            self.next_deadline_ms = wait.deadline_ms
-
-    def _finish_wait(self, client: Client, reply: Any) -> None:
-        self._waiting.pop(client.id, None)
-        if isinstance(client.wait, KeyWait):
-            self.blocked.remove(client, client.wait)
-        client.wait = None
-        silent, client.wait_is_silent = client.wait_is_silent, False
-        if reply is not NO_REPLY and client.reply_mode == REPLY_ON and not silent:
-            if isinstance(reply, ReplyError):
-                self._reply_error(client, reply)
-            else:
-                encode(reply, client.protocol, client.out)
-        self.resumed.append(client)
-
-    def poll_waits(self) -> None:
-        """Ask everyone who waits whether the reply is there; call it when something may have changed."""
-        if self.blocked.ready:
-            self._serve_blocked()
-        for client in list(self._waiting.values()):
-            if client.wait is not None:
-                reply = client.wait.poll()
-                if reply is not PENDING:
-                    self._finish_wait(client, reply)
-
-    def _serve_blocked(self) -> None:
-        """Give the clients that wait for keys what has come in."""
-        blocked = self.blocked
-        while (found := blocked.next_ready()) is not None:
-            key, clients = found
-            for client in clients:
-                if isinstance(client.wait, KeyWait):
-                    try:
-                        reply = client.wait.attempt(key)
-                    except ReplyError as error:
-                        reply = error
-                    if reply is not PENDING:
-                        self._finish_wait(client, reply)
-                    self.flush_effects()
-
-    def timers(self) -> None:
-        """Answer what has waited long enough; called when ``next_deadline_ms`` has passed."""
-        now = self.keyspace.now_ms
-        if self.paused_until_ms and self.paused_until_ms <= now:
-            self.unpause()
-        self.poll_waits()
-        for client in list(self._waiting.values()):
-            wait = client.wait
-            if wait is not None and 0 < wait.deadline_ms <= now:
-                self._finish_wait(client, wait.on_timeout())
-        deadlines = [c.wait.deadline_ms for c in self._waiting.values() if c.wait and c.wait.deadline_ms]
-        if self.paused_until_ms:
-            deadlines.append(self.paused_until_ms)
-        self.next_deadline_ms = min(deadlines, default=0)
-
     @property
-    def blocked_clients(self) -> int:
-        """Clients that wait for something, pauses not counted."""
-        return len(self._waiting)
-
-    @property
-    def waiting_clients(self) -> bool:
-        """Whether any client's input must wait, because it is blocked or its command was postponed."""
-        return bool(self._waiting or self._postponed)
-
-    # -- pause -----------------------------------------------------------------------------------------------
-
-    def pause(self, until_ms: int, writes_only: bool) -> None:
-        """CLIENT PAUSE: hold back commands until a time; a longer or stricter pause that is running stays."""
-        if self.paused_until_ms:
-            writes_only = writes_only and self.pause_writes_only
-        self.paused_until_ms = max(until_ms, self.paused_until_ms)
-        self.pause_writes_only = writes_only
-        self.keyspace.may_expire = False
-        if not self.next_deadline_ms or self.paused_until_ms < self.next_deadline_ms:
-            self.next_deadline_ms = self.paused_until_ms
-        self.refresh_gates()
-
-    def unpause(self) -> None:
-        """End the pause and let the commands go on that it held back."""
-        self.paused_until_ms = 0
-        self.keyspace.may_expire = True
-        self.refresh_gates()
-        postponed, self._postponed = self._postponed, {}
-        for client in postponed.values():
-            argv, client.postponed = client.postponed, None
-            if argv is not None:
-                self.execute(client, argv)
-                self.resumed.append(client)
-
-    def _must_postpone(self, client: Client, command: Command, argv: list[bytes]) -> bool:
-        if self.pause_writes_only and not command.flags & _WRITES:
-            return False
-        client.postponed = argv
-        self._postponed[client.id] = client
-        return True
+    def holds_clients(self) -> bool:
+        """Whether any client's input must wait, because it is blocked or its command was held back."""
+        return bool(self.waiting or self.pause.postponed)
 
     # -- requests of commands --------------------------------------------------------------------------------
 

@@ -115,7 +115,7 @@ class Maintenance:
                 logger.warning("disk has space again: writes are accepted")
         # What expired is hidden, but stays, while the log has no room for its removal.
         log_low = full and not engine.log.fits(LOG_MARGIN_BYTES)
-        engine.keyspace.may_expire = not (log_low or engine.paused_until_ms)
+        engine.keyspace.may_expire = not (log_low or engine.pause.until_ms)
 
     def _spare_task(self) -> Task:
         engine = self.engine
@@ -336,7 +336,7 @@ class Maintenance:
             committed - committing,
             statistics.checkpoint_ms / 1000,
         )
-        engine.poll_waits()
+        engine.waiting.poll()
 
     def _checkpoint_failed(self, error: StorageError) -> None:
         """Everything stays dirty and in the log; try again in a second."""
@@ -346,7 +346,7 @@ class Maintenance:
         self._retry = self.engine.clock.monotonic() + RETRY_SECONDS
         self._save_requested = True
         logger.error("checkpoint failed: %s (%s)", error, error.hint)
-        self.engine.poll_waits()
+        self.engine.waiting.poll()
 
     def statistics(self) -> dict[str, int]:
         """Facts for INFO: memory in bytes, the checkpoint that is running or asked for."""

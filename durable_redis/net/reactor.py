@@ -84,7 +84,7 @@ class Reactor:
     def _idle_seconds(self) -> float:
         if self.engine.background.has_steps or self.engine.background.jobs:
             return 0.0
-        deadline = self.engine.next_deadline_ms
+        deadline = self.engine.waiting.next_deadline_ms
         if deadline:
             left = (deadline - self.engine.clock.now_ms()) / 1000
             return min(IDLE_SECONDS, max(0.001, left))
@@ -193,7 +193,7 @@ class Reactor:
     def _finish_batch(self, touched: list[Connection]) -> None:
         """Commit, and send the replies now or when the log is durable."""
         engine = self.engine
-        if engine.resumed:
+        if engine.waiting.resumed:
             self._resume(touched)
         if self._pushed:
             self._take_pushed(touched)
@@ -202,15 +202,15 @@ class Reactor:
         if engine.commit():
             if tracked:
                 self._shown.clear()
-            if engine.blocked_clients:
-                engine.poll_waits()
+            if engine.waiting:
+                engine.waiting.poll()
             sent = 0
             for connection in touched:
                 sent += connection.flush()
             engine.statistics.output_bytes += sent
         elif touched:
             self._hold(touched, tracked)
-        if engine.waiting_clients:
+        if engine.holds_clients:
             for connection in touched:
                 if connection.client.is_waiting:
                     self._stop_reading(connection)
@@ -250,9 +250,9 @@ class Reactor:
         """Let clients go on whose waiting has ended; each may block again at once."""
         engine = self.engine
         for _ in range(1000):
-            if not engine.resumed:
+            if not engine.waiting.resumed:
                 return
-            resumed, engine.resumed = engine.resumed, []
+            resumed, engine.waiting.resumed = engine.waiting.resumed, []
             for client in resumed:
                 connection = self._by_client.get(client.id)
                 if connection is not None and not connection.closed:
@@ -283,11 +283,11 @@ class Reactor:
         engine = self.engine
         background = engine.background
         now_ms = engine.keyspace.now_ms
-        if engine.next_deadline_ms and engine.next_deadline_ms <= now_ms:
-            engine.timers()
+        if engine.waiting.next_deadline_ms and engine.waiting.next_deadline_ms <= now_ms:
+            engine.waiting.timers()
         engine.maintenance.cron()
         engine.maintenance.pressure()
-        if engine.resumed or engine.log.pending or self._pushed:
+        if engine.waiting.resumed or engine.log.pending or self._pushed:
             self._finish_batch([])
         if now_ms >= self._next_limit_check_ms:
             self._next_limit_check_ms = now_ms + 100

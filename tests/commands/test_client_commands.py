@@ -244,11 +244,11 @@ def test_switches(server: FakeServer) -> None:
 
 def test_pause(server: FakeServer) -> None:
     check(server, ("CLIENT PAUSE 10", "+OK"))
-    assert server.paused == (NOW_MS + 10, False)
+    assert server.pause.noted == (NOW_MS + 10, False)
     check(server, ("CLIENT PAUSE 20 write", "+OK"))
-    assert server.paused == (NOW_MS + 20, True)
+    assert server.pause.noted == (NOW_MS + 20, True)
     check(server, ("CLIENT PAUSE 9223372036854775807 ALL", "+OK"), ("CLIENT UNPAUSE", "+OK"))
-    assert server.paused is None
+    assert server.pause.noted is None
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_pause(server: FakeServer) -> None:
 )
 def test_pause_errors(server: FakeServer, words: str, error: str) -> None:
     assert server.say(f"CLIENT PAUSE {words}") == error
-    assert server.paused is None
+    assert server.pause.noted is None
 
 
 @pytest.mark.parametrize(("reason", "with_error"), [("", False), ("timeout", False), ("ERROR", True)])
@@ -273,7 +273,7 @@ def test_unblock(server: FakeServer, reason: str, with_error: bool) -> None:
     assert server.say(f"CLIENT UNBLOCK 2 {reason}") == 0
     target.wait = Wait(lambda: PENDING, 0, lambda: 0)
     assert server.say(f"CLIENT UNBLOCK 2 {reason}") == 1
-    assert server.unblocked == [(2, with_error)]
+    assert server.waiting.unblocked == [(2, with_error)]
 
 
 @pytest.mark.parametrize(

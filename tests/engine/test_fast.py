@@ -117,10 +117,10 @@ def test_special_clients_have_no_fast_path() -> None:
     assert not whole.client.fast
     whole.call("CLIENT", "REPLY", "ON")
     assert whole.client.fast
-    whole.engine.pause(whole.clock.ms + 1000, writes_only=True)
+    whole.engine.pause.begin(whole.clock.ms + 1000, writes_only=True)
     assert b"SET" not in whole.client.fast
     assert b"GET" in whole.client.fast
-    whole.engine.unpause()
+    whole.engine.pause.end()
     assert b"SET" in whole.client.fast
 
 

@@ -29,6 +29,36 @@ class FakeLog:
     durable: int = 0
 
 
+class FakeWaiting:
+    """Notes who was let go: the client's number, and whether with an error."""
+
+    def __init__(self) -> None:
+        self.unblocked: list[tuple[int, bool]] = []
+
+    def unblock(self, client: Client, error: bool) -> bool:
+        """Let a client go if it waits."""
+        if client.wait is None:
+            return False
+        client.wait = None
+        self.unblocked.append((client.id, error))
+        return True
+
+
+class FakePause:
+    """Notes the pause: until when, and whether of writes only."""
+
+    def __init__(self) -> None:
+        self.noted: tuple[int, bool] | None = None
+
+    def begin(self, until_ms: int, writes_only: bool) -> None:
+        """Note a pause."""
+        self.noted = (until_ms, writes_only)
+
+    def end(self) -> None:
+        """Forget the pause."""
+        self.noted = None
+
+
 class FakeServer(FakeEngine):
     """A fake engine that has clients; ``client`` is the first of them."""
 
@@ -38,8 +68,8 @@ class FakeServer(FakeEngine):
         self.messages = Messages(self.keyspace, self.clients)
         self.refreshed: list[int] = []
         self.killed: list[int] = []
-        self.unblocked: list[tuple[int, bool]] = []
-        self.paused: tuple[int, bool] | None = None
+        self.waiting = FakeWaiting()
+        self.pause = FakePause()
         self.log = FakeLog()
         self.syncs_requested = 0
         self.acks = 0
@@ -93,22 +123,6 @@ class FakeServer(FakeEngine):
         """Forget a client."""
         del self.clients[client.id]
         self.killed.append(client.id)
-
-    def unblock(self, client: Client, error: bool) -> bool:
-        """Let a client go if it waits."""
-        if client.wait is None:
-            return False
-        client.wait = None
-        self.unblocked.append((client.id, error))
-        return True
-
-    def pause(self, until_ms: int, writes_only: bool) -> None:
-        """Note a pause."""
-        self.paused = (until_ms, writes_only)
-
-    def unpause(self) -> None:
-        """Forget the pause."""
-        self.paused = None
 
     def request_sync(self) -> None:
         """Count a request; the test moves ``log.durable``."""
