@@ -8,11 +8,11 @@ the last command that did not take the hot path, which keeps no notes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
 from sys import getsizeof
 
-from durable_redis.commands.connection import DEFAULT_USER
 from durable_redis.commands.context import Context
 from durable_redis.commands.listening import Subscriptions
 from durable_redis.commands.session import Client
@@ -166,7 +166,11 @@ class KillFilter:
 def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
     """Close the connection from an address, or all that fit some options; the caller's after the reply."""
     old_form = len(argv) == 3
-    wanted = KillFilter(address=argv[2], spare_caller=False) if old_form else _parse_filter(argv)
+    wanted = (
+        KillFilter(address=argv[2], spare_caller=False)
+        if old_form
+        else _parse_filter(argv, ctx.server.access.users.by_name)
+    )
     chosen = [client for client in ctx.server.clients.values() if wanted.fits(client, ctx.client)]
     if old_form and not chosen:
         raise ReplyError(NO_SUCH_CLIENT)
@@ -178,13 +182,13 @@ def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
     return OK if old_form else len(chosen)
 
 
-def _parse_filter(argv: list[bytes]) -> KillFilter:
+def _parse_filter(argv: list[bytes], users: Container[bytes]) -> KillFilter:
     """The options behind CLIENT KILL, in pairs.  Raises at the first that is wrong."""
     wanted = KillFilter()
     setters: dict[bytes, Callable[[KillFilter, bytes], None]] = {
         b"ID": _set_number,
         b"TYPE": _set_kind,
-        b"USER": _set_user,
+        b"USER": partial(_set_user, users=users),
         b"ADDR": _set_address,
         b"LADDR": _set_local_address,
         b"SKIPME": _set_skipme,
@@ -208,8 +212,8 @@ def _set_kind(wanted: KillFilter, raw: bytes) -> None:
     wanted.kind = _kind_argument(raw)
 
 
-def _set_user(wanted: KillFilter, raw: bytes) -> None:
-    if raw != DEFAULT_USER:
+def _set_user(wanted: KillFilter, raw: bytes, users: Container[bytes]) -> None:
+    if raw not in users:
         raise ReplyError(f"ERR No such user '{shown(raw)}'")
     wanted.user = raw
 

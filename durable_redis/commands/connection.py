@@ -1,16 +1,13 @@
 """Commands on the connection itself: AUTH, ECHO, HELLO, PING, QUIT, RESET, SELECT.
 
-There is one user, ``default``, whose password is the option ``requirepass``; without one every password is
-right.  Passwords are compared by digest and in constant time.  A change of what decides whether a client may
+Connections begin as the user ``default``, whose password is the option ``requirepass``; the users are in
+``engine/access.py``.  A change of what decides whether a client may
 use the hot path (protocol, authentication, replies) is followed by ``ctx.server.refresh(client)``.
 
 Each option of HELLO takes effect where it stands, so an error leaves what came before it, as in Redis 7.0.
 """
 
 from __future__ import annotations
-
-import hmac
-from hashlib import sha256
 
 from durable_redis import REDIS_VERSION
 from durable_redis.commands.context import Context
@@ -56,22 +53,18 @@ def auth(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) > 3:
         raise syntax_error()
     if len(argv) == 2:
-        if not ctx.server.config.get_str("requirepass"):
+        if ctx.server.access.users.default.no_password:
             raise ReplyError(NO_PASSWORD_SET)
-        _authenticate(ctx, DEFAULT_USER, argv[1])
+        _authenticate(ctx, DEFAULT_USER, argv[1], argv[0])
     else:
-        _authenticate(ctx, argv[1], argv[2])
+        _authenticate(ctx, argv[1], argv[2], argv[0])
     return OK
 
 
-def _authenticate(ctx: Context, user: bytes, password: bytes) -> None:
+def _authenticate(ctx: Context, user: bytes, password: bytes, word: bytes) -> None:
     """Let the client in, or raise; a client that is in stays in when it gets a password wrong."""
-    required = ctx.server.config.get_str("requirepass").encode("utf-8", "surrogateescape")
-    right = not required or hmac.compare_digest(sha256(password).digest(), sha256(required).digest())
-    if user != DEFAULT_USER or not right:
+    if not ctx.server.access.authenticate(ctx.client, user, password, word):
         raise ReplyError(WRONG_PASSWORD)
-    ctx.client.authenticated = True
-    ctx.client.user = user
     ctx.server.refresh(ctx.client)
 
 
@@ -91,7 +84,7 @@ def hello(ctx: Context, argv: list[bytes]) -> Reply:
     while at < len(argv):
         option = argv[at].upper()
         if option == b"AUTH" and at + 2 < len(argv):
-            _authenticate(ctx, argv[at + 1], argv[at + 2])
+            _authenticate(ctx, argv[at + 1], argv[at + 2], argv[0])
             at += 3
         elif option == b"SETNAME" and at + 1 < len(argv):
             set_client_name(client, argv[at + 1])
@@ -178,7 +171,8 @@ def reset(ctx: Context, argv: list[bytes]) -> Reply:
     client.name = b""
     client.no_touch = False
     client.user = DEFAULT_USER
-    client.authenticated = not ctx.server.config.get_str("requirepass")
+    client.let_in = False
+    client.authenticated = ctx.server.access.users.default.is_open
     if (
         client.reply_mode != REPLY_SKIP
     ):  # a RESET right after CLIENT REPLY SKIP is the command that is skipped

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from durable_redis.commands import (
+    acl,
     bitfield,
     bitmaps,
     blocking_pops,
@@ -90,6 +91,7 @@ MODULES: tuple[ModuleType, ...] = (
     waiting,
     command_command,
     server,
+    acl,
     configuration,
     saving,
     info,

@@ -1,4 +1,4 @@
-"""Server commands that are small: TIME, ROLE, REPLICAOF, MODULE, ACL WHOAMI, LOLWUT.
+"""Server commands that are small: TIME, ROLE, REPLICAOF, MODULE, LOLWUT.
 
 Each answers what is true of this server: it is a master without replicas, it loads no modules, its only
 user is ``default``. Where Redis would do something that is not built here, the reply is an error that says
@@ -29,7 +29,6 @@ from durable_redis.errors import NOT_AN_INTEGER, ReplyError
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import OK, Reply, Verbatim
 
-ACL: Final = container("ACL")
 MODULE: Final = container("MODULE")
 PORT_MAX = 65535
 
@@ -93,12 +92,6 @@ def module_help(ctx: Context, argv: list[bytes]) -> Reply:
         "HELP",
         "    Show this text.",
     ]
-
-
-@command("ACL|WHOAMI", arity=2, flags=NOSCRIPT | LOADING | STALE)
-def acl_whoami(ctx: Context, argv: list[bytes]) -> Reply:
-    """The name of the connection's user."""
-    return ctx.client.user
 
 
 # -- LOLWUT --------------------------------------------------------------------------------------------------

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_redis.commands.context import Context, Wait
 from durable_redis.commands.listening import Subscriptions, Tracking
 from durable_redis.keyspace.database import Database
+
+if TYPE_CHECKING:
+    from durable_redis.acl.users import User
 
 FastHandler = Callable[[Database, list[bytes], list[bytes]], int]
 NO_FAST: dict[bytes, FastHandler] = {}
@@ -46,6 +49,7 @@ class Client:
         "is_unix",
         "kill",
         "last_command",
+        "let_in",
         "library_name",
         "library_version",
         "local_address",
@@ -54,6 +58,7 @@ class Client:
         "no_touch",
         "out",
         "output_bytes",
+        "permissions",
         "postponed",
         "protocol",
         "query_bytes",
@@ -73,7 +78,9 @@ class Client:
         self.context = Context(server, self, db)
         self.protocol = 2
         self.authenticated = False
+        self.let_in = False  # came when a password was needed, and may go on while none is
         self.user = b"default"
+        self.permissions: User | None = None  # the user, if there is anything that it may not do
         self.name = b""
         self.library_name = b""
         self.library_version = b""
@@ -108,6 +115,7 @@ class Client:
         """Whether nothing about the client asks for the gates, so that it may use the hot path."""
         return (
             self.authenticated
+            and self.permissions is None
             and self.reply_mode == REPLY_ON
             and (self.subscriptions is None or self.protocol != 2)
             and (self.tracking is None or self.tracking.broadcast)

@@ -88,7 +88,7 @@ class Options:
 )
 def sort(ctx: Context, argv: list[bytes]) -> Reply:
     """The elements in order, or how many of them were stored as a list."""
-    options = parse_options(argv, may_store=True)
+    options = parse_options(argv, may_store=True, may_follow=_may_follow(ctx, argv))
     result = _sorted(ctx, argv[1], options)
     if options.store is None:
         return result
@@ -110,10 +110,23 @@ def sort(ctx: Context, argv: list[bytes]) -> Reply:
 )
 def sort_ro(ctx: Context, argv: list[bytes]) -> Reply:
     """The elements in order."""
-    return _sorted(ctx, argv[1], parse_options(argv, may_store=False))
+    options = parse_options(argv, may_store=False, may_follow=_may_follow(ctx, argv))
+    return _sorted(ctx, argv[1], options)
 
 
-def parse_options(argv: list[bytes], *, may_store: bool) -> Options:
+def _may_follow(ctx: Context, argv: list[bytes]) -> bool:
+    """BY and GET read keys that no argument names: only who may read every key may use them."""
+    if ctx.client.permissions is None:
+        return True
+    sorting = ctx.server.commands[argv[0].decode("latin-1").upper()]
+    return ctx.server.access.reads_all_keys(ctx.client, sorting, argv)
+
+
+def _denied(option: str) -> ReplyError:
+    return ReplyError(f"ERR {option} option of SORT denied due to insufficient ACL permissions.")
+
+
+def parse_options(argv: list[bytes], *, may_store: bool, may_follow: bool = True) -> Options:
     """The options of SORT; of an option given twice the last one counts, but GET adds up."""
     options = Options()
     position, argc = 2, len(argv)
@@ -135,8 +148,12 @@ def parse_options(argv: list[bytes], *, may_store: bool) -> Options:
             if word == b"STORE" and may_store:
                 options.store = argument
             elif word == b"GET":
+                if not may_follow:
+                    raise _denied("GET")
                 options.get.append(argument)
             elif word == b"BY":
+                if not may_follow and b"*" in _c_string(argument):
+                    raise _denied("BY")
                 options.by = argument
                 options.ordered = options.ordered and b"*" in _c_string(argument)
             else:

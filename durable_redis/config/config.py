@@ -38,6 +38,8 @@ class Config:
 
     def __init__(self) -> None:
         self.path: str | None = None
+        self.user_lines: list[tuple[str, list[bytes]]] = []  # of the file: where, name and rules
+        self.written_users: Callable[[], list[str]] = list  # the lines for CONFIG REWRITE
         self.warnings: list[str] = []  # about settings of the file that have no effect
         self._options = by_name()
         self._values: dict[str, Any] = {option.name: option.default_value() for option in OPTIONS}

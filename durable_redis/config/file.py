@@ -17,8 +17,8 @@ from typing import Final
 
 from durable_redis.config.config import Config
 from durable_redis.config.kinds import WRONG_NUMBER, InvalidValue
-from durable_redis.config.options import INCLUDE, PASSED_DIRECTIVES, REFUSED_DIRECTIVES
-from durable_redis.config.words import UnbalancedQuotes, split_words, to_text
+from durable_redis.config.options import INCLUDE, PASSED_DIRECTIVES, REFUSED_DIRECTIVES, USER
+from durable_redis.config.words import UnbalancedQuotes, split_words, to_bytes, to_text
 from durable_redis.errors import UsageError
 
 FILE_BYTES_MAX: Final = 16 << 20
@@ -77,6 +77,9 @@ class Loader:
         name = words[0].lower()
         if name == INCLUDE and len(words) == 2:
             self._include(words[1], depth)
+            return
+        if name == USER:
+            self.config.user_lines.append((place, [to_bytes(word) for word in words[1:]]))
             return
         if name in REFUSED_DIRECTIVES:
             raise _wrong(place, line, f"{name} is not supported yet", "remove the line")

@@ -31,7 +31,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
 )
 
 INCLUDE: Final = "include"
-REFUSED_DIRECTIVES: Final = frozenset({"rename-command", "user", "loadmodule", "sentinel"})
+USER: Final = "user"
+REFUSED_DIRECTIVES: Final = frozenset({"rename-command", "loadmodule", "sentinel"})
 """Lines that ask for what is not built."""
 
 PASSED_DIRECTIVES: Final = {"list-max-ziplist-entries": 2, "list-max-ziplist-value": 2}

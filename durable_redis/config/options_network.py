@@ -13,6 +13,7 @@ from durable_redis.config.kinds import (
     PORT_MAX,
     UINT_MAX,
     Boolean,
+    Enum,
     Integer,
     Memory,
     Octal,
@@ -92,6 +93,26 @@ NETWORK: Final = in_group(
         "",
         "Password that clients give with AUTH or HELLO; empty for none. Clients can try many passwords a "
         "second, so choose a long random one. Connections that are already in stay in when it changes.",
+    ),
+    Option(
+        "aclfile",
+        Text(),
+        "",
+        "File with a 'user' line for each user, for ACL LOAD and ACL SAVE. Empty to keep the users in this "
+        "file instead, as lines such as 'user alice on >password ~cached:* +@read'.",
+        mutable=False,
+    ),
+    Option(
+        "acllog-max-len",
+        Integer(0, LONG_MAX),
+        "128",
+        "Entries of ACL LOG, which tells what was denied.",
+    ),
+    Option(
+        "acl-pubsub-default",
+        Enum("allchannels", "resetchannels"),
+        "resetchannels",
+        "Channels that a new user may use before any rule says so: all or none.",
     ),
 )
 

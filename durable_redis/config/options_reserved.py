@@ -178,14 +178,6 @@ NOT_BUILT: Final = in_group(
     "not built yet",
     *in_state(
         State.RESERVED,
-        Option("aclfile", Text(), "", "File of users.", mutable=False),
-        Option("acllog-max-len", Integer(0, LONG_MAX), "128", "Entries of ACL LOG."),
-        Option(
-            "acl-pubsub-default",
-            Enum("allchannels", "resetchannels"),
-            "resetchannels",
-            "Channels that a new user may use.",
-        ),
         Option(
             "busy-reply-threshold",
             Integer(0, LONG_MAX),

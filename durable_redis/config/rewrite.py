@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_redis.config.kinds import InvalidValue
 from durable_redis.config.option import Option
-from durable_redis.config.options import INCLUDE, OPTIONS
+from durable_redis.config.options import INCLUDE, OPTIONS, USER
 from durable_redis.config.words import UnbalancedQuotes, split_words, to_bytes, to_text
 
 if TYPE_CHECKING:
@@ -32,10 +32,14 @@ def rewrite(text_before: str | None, config: Config) -> str:
     lines: list[str | None] = list(text_before.removesuffix("\n").split("\n")) if text_before else []
     places: dict[str, list[int]] = {}
     settings: dict[str, list[list[str]]] = {}
+    users = config.written_users()
     for number, line in enumerate(lines):
         assert line is not None
         words = _words(line)
         if words == []:
+            continue
+        if words and words[0].lower() == USER:
+            lines[number] = users.pop(0) if users else None
             continue
         option = config.option(words[0]) if words else None
         if words and option is not None:
@@ -43,7 +47,7 @@ def rewrite(text_before: str | None, config: Config) -> str:
             settings.setdefault(option.name, []).append(words[1:])
         elif not words or words[0].lower() != INCLUDE:
             lines[number] = MEANINGLESS + line
-    appended: list[str] = []
+    appended: list[str] = users
     for option in OPTIONS:
         value = config.value(option.name)
         if option.name in places:

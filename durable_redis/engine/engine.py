@@ -32,6 +32,7 @@ from durable_redis.commands.session import (
 )
 from durable_redis.commands.table import Command, Flag
 from durable_redis.config.config import Config
+from durable_redis.engine.access import Access
 from durable_redis.engine.background import Background
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
@@ -105,6 +106,9 @@ class Engine:
         self._effects: list[tuple[int, Effect]] = []
         self.messages = Messages(self.keyspace, self.clients)
         self.maintenance = Maintenance(self)
+        self.access = Access(self, commands)
+        self.access.load_configured(config.user_lines)
+        config.written_users = self.access.configuration_lines
         self._listen()
         self.keyspace.now_ms = self.started_ms
 
@@ -119,7 +123,9 @@ class Engine:
 
         on("appendfsync", self._policy_changed)
         on("wal-sync-mode", self._policy_changed)
-        on("requirepass", self._password_changed)
+        on("requirepass", self.access.password_changed)
+        on("acllog-max-len", self.access.options_changed)
+        on("acl-pubsub-default", self.access.options_changed)
         on("maxmemory", self.maintenance.memory_changed)
         on("maxmemory-policy", self.maintenance.memory_changed)
         self.maintenance.memory_changed()
@@ -137,9 +143,6 @@ class Engine:
         if self.durability.policy == "always":
             self.request_sync()
 
-    def _password_changed(self) -> None:
-        """Redis keeps connections that are in; new ones need the password."""
-
     # -- clients ---------------------------------------------------------------------------------------------
 
     def connect(self, address: str, local_address: str, fd: int) -> Client:
@@ -148,7 +151,7 @@ class Engine:
         self._next_client += 1
         client.address, client.local_address, client.fd = address, local_address, fd
         client.created_ms = client.active_ms = self.keyspace.now_ms
-        client.authenticated = not self.config.get_str("requirepass")
+        client.authenticated = self.access.users.default.is_open
         self.clients[client.id] = client
         self.statistics.connections += 1
         self.refresh(client)
@@ -164,6 +167,7 @@ class Engine:
 
     def refresh(self, client: Client) -> None:
         """Decide anew whether the client may use the hot path."""
+        client.permissions = self.access.restricted(client)
         client.fast = self.fast.tables[client.protocol] if client.is_plain else NO_FAST
 
     def refresh_gates(self) -> None:
@@ -279,6 +283,8 @@ class Engine:
             raise ReplyError(f"ERR wrong number of arguments for '{command.name.lower()}' command")
         if not client.authenticated and not command.flags & Flag.NO_AUTH:
             raise ReplyError(NO_AUTHENTICATION)
+        if client.permissions is not None:
+            self.access.demand(client, client.permissions, command, argv)
         if command.flags & Flag.DENYOOM:
             if self.maintenance.evicting and not self.maintenance.make_room():
                 raise ReplyError(OUT_OF_MEMORY)

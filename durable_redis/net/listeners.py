@@ -59,7 +59,7 @@ class Listener:
         config = engine.config
         if connections >= config.get_int("maxclients"):
             return MAX_CLIENTS
-        protected = config.get_bool("protected-mode") and not config.get_str("requirepass")
+        protected = config.get_bool("protected-mode") and engine.access.users.default.no_password
         if protected and not self.is_unix and not is_loopback(address):
             return PROTECTED
         return b""

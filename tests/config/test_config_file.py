@@ -89,7 +89,7 @@ def test_settings(text: str, name: str, shown: str) -> None:
         ("cluster-enabled yes", "cluster-enabled is not supported yet"),
         ("min-replicas-to-write 1", "min-replicas-to-write is not supported yet"),
         ('rename-command FLUSHALL ""', "rename-command is not supported yet"),
-        ("user bob on", "user is not supported yet"),
+        ("rename-command a b", "rename-command is not supported yet"),
         ("loadmodule x.so", "loadmodule is not supported yet"),
         ("backend nosuch", "argument(s) must be one of the following: leveldb, lmdb"),
         ("wal-segment-size 1kb", "argument must be between 1048576 and 1073741824 inclusive"),

@@ -25,6 +25,7 @@ LAYERS = (
     ("cli",),
     ("net",),
     ("engine", "replication", "persistence"),
+    ("acl",),
     ("commands",),
     ("keyspace",),
     ("objects",),

@@ -13,12 +13,20 @@ from types import ModuleType
 from typing import Any, cast
 
 from durable_redis.commands.session import Client
+from durable_redis.engine.access import Access
 from durable_redis.engine.engine import Engine
 from durable_redis.engine.messages import Messages
 from durable_redis.errors import ReplyError
 from tests.support.fake_engine import FakeEngine
 
-DEFAULTS: dict[str, int | str] = {"requirepass": "", "maxmemory": 0, "maxmemory-policy": "noeviction"}
+DEFAULTS: dict[str, int | str] = {
+    "requirepass": "",
+    "aclfile": "",
+    "acllog-max-len": 128,
+    "acl-pubsub-default": "resetchannels",
+    "maxmemory": 0,
+    "maxmemory-policy": "noeviction",
+}
 
 
 @dataclass(slots=True)
@@ -71,6 +79,7 @@ class FakeServer(FakeEngine):
         self.waiting = FakeWaiting()
         self.pause = FakePause()
         self.log = FakeLog()
+        self.access = Access(self, self.table)
         self.syncs_requested = 0
         self.acks = 0
         self.client = self.connect()

@@ -27,6 +27,9 @@ DEFAULTS: dict[str, Any] = {
     "appendfsync": "always",
     "wal-sync-mode": "inline",
     "requirepass": "",
+    "aclfile": "",
+    "acllog-max-len": 128,
+    "acl-pubsub-default": "resetchannels",
     "maxmemory": 0,
     "maxmemory-policy": "noeviction",
     "maxmemory-samples": 5,
@@ -58,6 +61,7 @@ class Options:
     """A configuration of which only the named options exist."""
 
     path = None
+    user_lines: tuple[()] = ()
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = DEFAULTS | values
