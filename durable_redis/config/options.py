@@ -14,7 +14,8 @@ from durable_redis.config.options_data import COLLECTIONS, DATA, DURABILITY, MEM
 from durable_redis.config.options_ignored import IGNORED
 from durable_redis.config.options_network import CLIENTS, NETWORK
 from durable_redis.config.options_process import PROCESS
-from durable_redis.config.options_reserved import NOT_BUILT, REPLICATION, TLS
+from durable_redis.config.options_reserved import NOT_BUILT, REPLICATION, TLS_OF_LINKS
+from durable_redis.config.options_tls import TLS
 
 OPTIONS: Final[tuple[Option, ...]] = (
     *NETWORK,
@@ -26,6 +27,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     *PROCESS,
     *REPLICATION,
     *TLS,
+    *TLS_OF_LINKS,
     *NOT_BUILT,
     *IGNORED,
 )

@@ -147,30 +147,15 @@ REPLICATION: Final = in_group(
     ),
 )
 
-TLS: Final = in_group(
+TLS_OF_LINKS: Final = in_group(
     "tls",
     *in_state(
         State.RESERVED,
-        Option("tls-port", Integer(0, PORT_MAX), "0", "Port for TLS."),
-        Option("tls-cert-file", Text(), "", "Certificate."),
-        Option("tls-key-file", Text(), "", "Key."),
-        Option("tls-key-file-pass", Text(), "", "Password of the key."),
         Option("tls-client-cert-file", Text(), "", "Certificate as a client."),
         Option("tls-client-key-file", Text(), "", "Key as a client."),
         Option("tls-client-key-file-pass", Text(), "", "Password of the key as a client."),
-        Option("tls-dh-params-file", Text(), "", "Diffie-Hellman parameters."),
-        Option("tls-ca-cert-file", Text(), "", "Certificate authority."),
-        Option("tls-ca-cert-dir", Text(), "", "Directory of certificate authorities."),
-        Option("tls-auth-clients", Enum("no", "yes", "optional"), "yes", "Ask clients for certificates."),
         Option("tls-replication", Boolean(), "no", "TLS for replication."),
         Option("tls-cluster", Boolean(), "no", "TLS for the cluster bus."),
-        Option("tls-protocols", Text(), "", "Versions."),
-        Option("tls-ciphers", Text(), "", "Ciphers up to TLS 1.2."),
-        Option("tls-ciphersuites", Text(), "", "Cipher suites of TLS 1.3."),
-        Option("tls-prefer-server-ciphers", Boolean(), "no", "The server chooses the cipher."),
-        Option("tls-session-caching", Boolean(), "yes", "Keep sessions."),
-        Option("tls-session-cache-size", Integer(0, INT_MAX), "20480", "Sessions kept."),
-        Option("tls-session-cache-timeout", Integer(0, INT_MAX), "300", "Seconds for which they are kept."),
     ),
 )
 

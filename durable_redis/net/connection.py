@@ -24,6 +24,7 @@ from durable_redis.errors import ProtocolError
 from durable_redis.keyspace.database import Database
 from durable_redis.net.limits import check_output
 from durable_redis.net.shapes import HEAD_BYTES, Shape
+from durable_redis.net.tls import TlsSocket
 from durable_redis.resp.parser import RequestParser
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Connection:
         "soft_limit_since_ms",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, client: Client) -> None:
+    def __init__(self, reactor: Reactor, sock: socket.socket | TlsSocket, client: Client) -> None:
         self.reactor = reactor
         self.socket = sock
         self.fd = sock.fileno()

@@ -28,10 +28,11 @@ PROTECTED = (
 class Listener:
     """One listening socket."""
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
+    def __init__(self, sock: socket.socket, name: str, tls: bool = False) -> None:
         self.socket = sock
         self.fd = sock.fileno()
         self.name = name
+        self.tls = tls
         self.is_unix = sock.family == socket.AF_UNIX
 
     def accept(self, config: Config) -> Iterator[tuple[socket.socket, str, str]]:
@@ -92,21 +93,25 @@ def open_listeners(config: Config) -> list[Listener]:
 
 
 def open_tcp_listeners(config: Config, open_ones: dict[str, Listener]) -> list[Listener]:
-    """What ``port`` and ``bind`` ask for; taken from ``open_ones``, by name, where it is there already.
+    """What ``port``, ``tls-port`` and ``bind`` ask for.
+
+    It is taken from ``open_ones``, by name, where it is there already.
 
     Raises :class:`UsageError` if one cannot be had (then none is left open but those).
     """
     listeners: list[Listener] = []
-    port = config.get_int("port")
+    backlog = config.get_int("tcp-backlog")
     try:
-        for address in config.get_list("bind") if port else ():
-            listener = open_ones.get(_tcp_name(address, port)) or _tcp(
-                address, port, config.get_int("tcp-backlog")
-            )
-            if listener is not None:
-                listeners.append(listener)
-        if port and not listeners:
-            raise UsageError("none of the addresses of option 'bind' exists here", "see option 'bind'")
+        for option in ("port", "tls-port"):
+            port, tls = config.get_int(option), option == "tls-port"
+            before = len(listeners)
+            for address in config.get_list("bind") if port else ():
+                known = open_ones.get(_tcp_name(address, port, tls))
+                listener = known or _tcp(address, port, backlog, tls)
+                if listener is not None:
+                    listeners.append(listener)
+            if port and len(listeners) == before:
+                raise UsageError("none of the addresses of option 'bind' exists here", "see option 'bind'")
     except BaseException:
         for listener in listeners:
             if open_ones.get(listener.name) is not listener:
@@ -115,7 +120,7 @@ def open_tcp_listeners(config: Config, open_ones: dict[str, Listener]) -> list[L
     return listeners
 
 
-def _tcp(address: str, port: int, backlog: int) -> Listener | None:
+def _tcp(address: str, port: int, backlog: int, tls: bool) -> Listener | None:
     """A TCP listener; None for an optional address (``-::1``) that does not exist here."""
     optional = address.startswith("-")
     host = _host(address)
@@ -139,7 +144,7 @@ def _tcp(address: str, port: int, backlog: int) -> Listener | None:
         hint = "is another server running? see options 'port' and 'bind'"
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}", hint) from error
     sock.setblocking(False)
-    return Listener(sock, _tcp_name(address, port))
+    return Listener(sock, _tcp_name(address, port, tls), tls)
 
 
 def _host(address: str) -> str:
@@ -148,8 +153,8 @@ def _host(address: str) -> str:
     return {"*": "0.0.0.0", "::*": "::"}.get(host, host)
 
 
-def _tcp_name(address: str, port: int) -> str:
-    return f"{_host(address)}:{port}"
+def _tcp_name(address: str, port: int, tls: bool) -> str:
+    return f"{_host(address)}:{port}{' (TLS)' if tls else ''}"
 
 
 def _unix(path: str, config: Config) -> Listener:
@@ -167,6 +172,14 @@ def _unix(path: str, config: Config) -> Listener:
         raise UsageError(f"cannot listen on {path}: {error.strerror}", "see option 'unixsocket'") from error
     sock.setblocking(False)
     return Listener(sock, path)
+
+
+def send_once(sock: socket.socket, data: bytes) -> None:
+    """Tell a peer why it is turned away, if it can be told."""
+    try:
+        sock.send(data)
+    except OSError:
+        pass
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:

@@ -18,10 +18,11 @@ import trio
 
 from durable_redis.commands.session import Client
 from durable_redis.engine.engine import Engine
+from durable_redis.net.acceptor import Acceptor
 from durable_redis.net.connection import PROBE, Connection
 from durable_redis.net.limits import check_idle, check_output
-from durable_redis.net.listeners import Listener, open_tcp_listeners
 from durable_redis.net.shapes import Shapes
+from durable_redis.net.tls import TlsSocket
 from durable_redis.net.workers import Workers
 from durable_redis.resp.parser import RequestParser
 
@@ -52,7 +53,8 @@ class Reactor:
         self.fast_calls = engine.fast.calls
         self.stopping = False
         self._epoll = select.epoll()
-        self._listeners: dict[int, Listener] = {}
+        self.acceptor = Acceptor(self, self._epoll)
+        self._listeners = self.acceptor.listeners
         self._by_client: dict[int, Connection] = {}
         self._credit = 0.0
         self._credit_from = time.perf_counter()
@@ -294,6 +296,7 @@ class Reactor:
             for connection in list(self.slow):
                 check_output(engine, connection, now_ms)
             check_idle(engine, self.connections.values(), now_ms)
+            self.acceptor.handshakes.close_late(now_ms)
         while background.jobs:
             self.workers.submit(background.jobs.popleft())
         now = time.perf_counter()
@@ -324,61 +327,18 @@ class Reactor:
         if fd == self.workers.wake_fd:
             self.workers.take_finished()
         elif fd in self._listeners:
-            self._accept(self._listeners[fd])
+            self.acceptor.accept(self._listeners[fd])
 
     # -- connections -----------------------------------------------------------------------------------------
 
-    def listen(self, listener: Listener) -> None:
-        """Accept connections from here."""
-        self._listeners[listener.fd] = listener
-        self._epoll.register(listener.fd, select.EPOLLIN)
-
-    def listen_anew(self, *_: object) -> None:
-        """``port`` or ``bind`` has changed: open what is new, close what is gone; connections stay.
-
-        Raises ``UsageError``, and everything stays as it was, if an address cannot be had.
-        """
-        before = {one.name: one for one in self._listeners.values() if not one.is_unix}
-        after = open_tcp_listeners(self.engine.config, before)
-        for listener in after:
-            if listener.fd not in self._listeners:
-                self.listen(listener)
-        for listener in before.values():
-            if listener not in after:
-                self._epoll.unregister(listener.fd)
-                del self._listeners[listener.fd]
-                listener.close()
-
-    def stop_listening(self) -> None:
-        """Accept no more connections."""
-        for fd, listener in self._listeners.items():
-            self._epoll.unregister(fd)
-            listener.close()
-        self._listeners.clear()
-
-    def _accept(self, listener: Listener) -> None:
-        engine = self.engine
-        for sock, address, local in listener.accept(engine.config):
-            refusal = listener.refusal(engine, len(self.connections), address)
-            if refusal:
-                engine.statistics.rejected_connections += 1
-                try:
-                    sock.send(refusal)
-                except OSError:
-                    pass
-                sock.close()
-                continue
-            client = engine.connect(address, local, sock.fileno())
-            client.is_unix = listener.is_unix
-            self.serve(sock, client)
-
-    def serve(self, sock: socket.socket, client: Client) -> None:
+    def serve(self, sock: socket.socket | TlsSocket, client: Client) -> Connection:
         """Serve an accepted client over its socket, which does not block."""
         connection = Connection(self, sock, client)
         client.kill = connection.close
         self.connections[connection.fd] = connection
         self._by_client[client.id] = connection
         self._epoll.register(connection.fd, select.EPOLLIN)
+        return connection
 
     def forget(self, connection: Connection) -> None:
         """A connection is closing."""

@@ -27,6 +27,8 @@ from durable_redis.heap import hold_thresholds
 from durable_redis.net.descriptors import check_clients, fit_clients
 from durable_redis.net.listeners import open_listeners
 from durable_redis.net.reactor import Reactor
+from durable_redis.net.tls import OPTIONS as TLS_OPTIONS
+from durable_redis.net.tls import make_context
 from storage.disk import RealDisk
 from storage.errors import StorageError
 
@@ -64,6 +66,8 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
     warning = fit_clients(config)
     if warning:
         logger.warning("%s", warning)
+    if config.get_int("tls-port"):
+        make_context(config)  # what is wrong with it is told before anything is opened
     listeners = open_listeners(config)
     started = clock.monotonic()
     try:
@@ -74,12 +78,16 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
         raise
     engine = Engine(config, storage, build_commands(), clock)
     reactor = Reactor(engine)
+    reactor.acceptor.handshakes.options_changed()
     engine.peers = reactor
     for listener in listeners:
-        reactor.listen(listener)
+        reactor.acceptor.listen(listener)
         logger.info("listening on %s", listener.name)
-    config.on_change("port", reactor.listen_anew)
-    config.on_change("bind", reactor.listen_anew)
+    config.on_change("port", reactor.acceptor.listen_anew)
+    config.on_change("bind", reactor.acceptor.listen_anew)
+    config.on_change("tls-port", reactor.acceptor.listen_anew)
+    for name in TLS_OPTIONS:
+        config.on_change(name, reactor.acceptor.handshakes.options_changed)
     config.on_change("maxclients", check_clients)
     for name in ("proto-max-bulk-len", "client-query-buffer-limit"):
         config.on_change(name, reactor.limits_changed)
@@ -111,7 +119,7 @@ async def _watch_signals(signals: AsyncIterator[int], engine: Engine) -> None:
 
 def _stop(engine: Engine, reactor: Reactor) -> None:
     """Finish what is in flight, checkpoint, close."""
-    reactor.stop_listening()
+    reactor.acceptor.stop()
     engine.begin_batch()
     reactor.finish_jobs()
     engine.durability.drain(engine.keyspace.now_ms)
