@@ -106,4 +106,4 @@ def test_the_log(oracle: OracleServer, subject: SubjectServer) -> None:
         start(server, 2).close()
         admin.close()
     assert entries[0] == entries[1]
-    assert len(entries[0]) == 7
+    assert len(entries[0]) == 6

@@ -12,8 +12,22 @@ from tests.support.servers import SubjectServer
 NO_AUTH = ErrorReply(b"NOAUTH Authentication required.")
 
 
-def start(directory: Path, **options: str) -> SubjectServer:
-    return SubjectServer(directory / "data", options)
+class Server(SubjectServer):
+    """A subject that closes the connections it made."""
+
+    def client(self, timeout_s: float = 20.0) -> Client:
+        client = super().client(timeout_s)
+        self.made = [*getattr(self, "made", ()), client]
+        return client
+
+    def close(self) -> None:
+        for client in getattr(self, "made", ()):
+            client.close()
+        super().close()
+
+
+def start(directory: Path, **options: str) -> Server:
+    return Server(directory / "data", options)
 
 
 def user(server: SubjectServer, name: str, password: str = "x") -> Client:
@@ -112,7 +126,7 @@ def test_users_survive_in_their_file(tmp_path: Path) -> None:
 def test_users_survive_in_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "redis.conf"
     file.write_text("user bob on >x ~b +get\n")
-    server = SubjectServer(tmp_path / "data")
+    server = start(tmp_path)
     server.configuration_file = file
     with server:
         client = server.client()
