@@ -85,7 +85,7 @@ def test_settings(text: str, name: str, shown: str) -> None:
         ('timeout "5', "Unbalanced quotes in configuration line"),
         ('timeout "5"x', "Unbalanced quotes in configuration line"),
         ("replicaof 10.0.0.1 6379", "replicaof is not supported yet"),
-        ("tls-port 6380", "tls-port is not supported yet"),
+        ("tls-replication yes", "tls-replication is not supported yet"),
         ("cluster-enabled yes", "cluster-enabled is not supported yet"),
         ("min-replicas-to-write 1", "min-replicas-to-write is not supported yet"),
         ('rename-command FLUSHALL ""', "rename-command is not supported yet"),
