@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from durable_redis.acl.catalog import Catalog
@@ -45,7 +45,6 @@ class Access:
     """Users, the log of denials, and the clients that they concern.
 
     ``server`` has ``config``, ``clients``, ``keyspace``, ``refresh`` and ``kill_client``.
-    ``subscriptions_of`` is set by pub/sub: the channels of a client, and whether each is a pattern.
     """
 
     def __init__(self, server: Any, commands: dict[str, Command], disk: Disk | None = None) -> None:
@@ -56,7 +55,6 @@ class Access:
         self.nobody = self.users.new(b"")
         self.log = DenialLog(config.get_int("acllog-max-len"))
         self.denied = dict.fromkeys(("auth", "command", "key", "channel"), 0)
-        self.subscriptions_of: Callable[[Client], Iterable[tuple[bytes, bool]]] = _none
         self.password_changed()
 
     # -- start -----------------------------------------------------------------------------------------------
@@ -256,15 +254,16 @@ class Access:
         for client in list(self._server.clients.values()):
             if client.user == user.name and not all(
                 any(selector.allows_channel(channel, is_pattern) for selector in selectors)
-                for channel, is_pattern in self.subscriptions_of(client)
+                for channel, is_pattern in _heard_by(client)
             ):
-                self.channels_lost(client)
-
-    def channels_lost(self, client: Client) -> None:
-        """The client listens to what its user may not hear any more."""
-        self._server.kill_client(client)
+                self._server.kill_client(client)
 
 
-def _none(client: Client) -> Iterable[tuple[bytes, bool]]:
-    """What a client listens to while nobody can."""
-    return ()
+def _heard_by(client: Client) -> Iterator[tuple[bytes, bool]]:
+    """The channels that a client listens to, and whether each is a pattern."""
+    heard = client.subscriptions
+    if heard is not None:
+        for channel in (*heard.channels, *heard.shard_channels):
+            yield channel, False
+        for pattern in heard.patterns:
+            yield pattern, True

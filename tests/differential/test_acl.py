@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, ErrorReply
+from tests.support.scenarios import play
 from tests.support.servers import OracleServer, ServerProcess, SubjectServer
 
 pytestmark = pytest.mark.differential
@@ -107,3 +108,40 @@ def test_the_log(oracle: OracleServer, subject: SubjectServer) -> None:
         admin.close()
     assert entries[0] == entries[1]
     assert len(entries[0]) == 6
+
+
+CHANNELS = """
+    a: ACL SETUSER bob on nopass +@all ~* resetchannels &news &shard* (+psubscribe &w*)
+    b: AUTH bob x
+    b: SUBSCRIBE news
+    b: SUBSCRIBE news other
+    b: PSUBSCRIBE w*
+    b: PSUBSCRIBE wide*
+    b: SSUBSCRIBE shard1 shard2
+    c: AUTH bob x
+    c: PUBLISH other hello
+    c: PUBLISH news hello
+    c: SPUBLISH shard1 hello
+    c: SPUBLISH elsewhere hello
+    c: PUBSUB CHANNELS
+    a: ACL SETUSER bob &more
+    a: PUBLISH news still
+    a: ACL SETUSER bob resetchannels &news
+    c: PING
+    d: AUTH bob x
+    d: SUBSCRIBE news
+    a: ACL SETUSER bob resetchannels
+    c: PUBLISH news x
+    a: ACL DELUSER bob
+"""
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_channels(protocol: int, oracle: OracleServer, subject: SubjectServer) -> None:
+    """Who may publish and subscribe, and who is closed because it may not any more."""
+    seen = []
+    for server in (oracle, subject):
+        start(server, 2).close()
+        seen.append(play(server, CHANNELS, protocol))
+        start(server, 2).close()
+    assert seen[0] == seen[1]
