@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from durable_redis.commands.blocking import block_timeout_ms, wait_for_keys
-from durable_redis.commands.context import PENDING, Context
+from durable_redis.commands.context import PENDING, Context, Wait
 from durable_redis.commands.list_pops import (
     LEFT,
     RIGHT,
@@ -138,7 +138,15 @@ def _move(
     def pop(key: bytes) -> Reply:
         return move(ctx, key, destination, wherefrom, whereto)
 
-    return _pop_or_wait(ctx, (source,), timeout_ms, TYPE_LIST, pop, NULL_ARRAY)
+    reply = _pop_or_wait(ctx, (source,), timeout_ms, TYPE_LIST, pop, NULL_ARRAY)
+    if isinstance(reply, Wait):
+        reply.at_once = _nothing
+    return reply
+
+
+def _nothing() -> Reply:
+    """Where it may not wait, a move answers like LMOVE, as in Redis."""
+    return None
 
 
 # -- sorted sets ---------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """CLIENT LIST, INFO and KILL: looking at the server's connections, and closing some.
 
 A line of CLIENT LIST has the fields of Redis 7.0 in its order, then ``lib-name`` and ``lib-ver`` of 7.2
-(https://redis.io/docs/latest/commands/client-list/).  What has no counterpart here (Redis's reply buffer,
-transactions until they are built) shows the value that a client without it has.  ``cmd`` is
-the last command that did not take the hot path, which keeps no notes.
+(https://redis.io/docs/latest/commands/client-list/).  Redis's reply buffer has no counterpart here and shows
+the value of a client without one.  ``cmd`` is the last command that did not take the hot path, which keeps no
+notes.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def describe_client(client: Client, now_ms: int) -> bytes:
     """A client's line of CLIENT LIST, its newline included."""
     command_name = client.last_command
     subscriptions = client.subscriptions or Subscriptions()
+    transaction = client.transaction
     fields: list[tuple[str, object]] = [
         ("id", client.id),
         ("addr", client.address),
@@ -79,11 +80,11 @@ def describe_client(client: Client, now_ms: int) -> bytes:
         ("sub", len(subscriptions.channels)),
         ("psub", len(subscriptions.patterns)),
         ("ssub", len(subscriptions.shard_channels)),
-        ("multi", -1),
+        ("multi", -1 if transaction is None else len(transaction.queue)),
         ("qbuf", client.query_bytes),
         ("qbuf-free", 0),
         ("argv-mem", client.argv_bytes),
-        ("multi-mem", 0),
+        ("multi-mem", 0 if transaction is None else transaction.size),
         ("rbs", 0),
         ("rbp", 0),
         ("obl", 0),
@@ -103,17 +104,20 @@ def describe_client(client: Client, now_ms: int) -> bytes:
 
 def memory_of(client: Client) -> int:
     """Bytes that a client takes: the object itself, input not yet executed and output not yet sent."""
-    return getsizeof(client) + client.query_bytes + client.argv_bytes + client.output_bytes
+    queued = 0 if client.transaction is None else client.transaction.size
+    return getsizeof(client) + client.query_bytes + client.argv_bytes + queued + client.output_bytes
 
 
 def _flags(client: Client) -> str:
     tracking = client.tracking
     letters = (
         ("P", client.subscriptions is not None),
+        ("x", client.transaction is not None),
         ("b", client.wait is not None),
         ("t", tracking is not None),
         ("R", tracking is not None and tracking.broken),
         ("B", tracking is not None and tracking.broadcast),
+        ("d", client.watch is not None and client.watch.touched),
         ("c", client.closing),
         ("U", client.is_unix),
         ("e", client.no_evict),

@@ -38,11 +38,12 @@ class Wait:
     """A reply that is still to come.
 
     ``poll`` is asked whenever something may have changed and returns :data:`PENDING` or the reply; at
-    ``deadline_ms`` (0 = never) ``on_timeout`` gives the reply instead.  CLIENT UNBLOCK works on it when
+    ``deadline_ms`` (0 = never) ``on_timeout`` gives the reply instead; where nothing may wait (in EXEC, in a
+    script) ``at_once`` does, which is the same unless it is set.  CLIENT UNBLOCK works on it when
     ``unblockable``.
     """
 
-    __slots__ = ("deadline_ms", "on_timeout", "poll", "unblockable")
+    __slots__ = ("at_once", "deadline_ms", "on_timeout", "poll", "unblockable")
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Wait:
     ) -> None:
         self.poll = poll
         self.deadline_ms = deadline_ms
-        self.on_timeout = on_timeout
+        self.on_timeout = self.at_once = on_timeout
         self.unblockable = unblockable
 
 

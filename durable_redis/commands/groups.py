@@ -51,6 +51,7 @@ from durable_redis.commands import (
     streams,
     strings,
     tracking,
+    transactions,
     waiting,
 )
 
@@ -84,6 +85,7 @@ MODULES: tuple[ModuleType, ...] = (
     objects,
     databases,
     pubsub,
+    transactions,
     connection,
     client,
     client_list,

@@ -106,6 +106,6 @@ def wait_for_checkpoint(ctx: Context, finish: Callable[[], Reply]) -> Wait:
         return finish()
 
     def never() -> Reply:
-        raise AssertionError("this wait has no deadline")
+        raise ReplyError("ERR this waits for a checkpoint, which a transaction cannot do")
 
     return Wait(poll, 0, never, unblockable=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_redis.commands.context import Context, Wait
 from durable_redis.commands.listening import Subscriptions, Tracking
+from durable_redis.commands.queueing import Transaction, Watch
 from durable_redis.keyspace.database import Database
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Client:
         "context",
         "created_ms",
         "db",
+        "deferred",
         "fast",
         "fd",
         "id",
@@ -65,9 +67,11 @@ class Client:
         "reply_mode",
         "subscriptions",
         "tracking",
+        "transaction",
         "user",
         "wait",
         "wait_is_silent",
+        "watch",
     )
 
     def __init__(self, number: int, db: Database, server: Any) -> None:
@@ -104,6 +108,9 @@ class Client:
         self.is_unix = False
         self.subscriptions: Subscriptions | None = None
         self.tracking: Tracking | None = None  # client-side caching
+        self.transaction: Transaction | None = None  # what was queued since MULTI
+        self.watch: Watch | None = None
+        self.deferred: list[bytes] | None = None  # messages that come while EXEC or a script is executed
 
     @property
     def is_waiting(self) -> bool:
@@ -116,6 +123,7 @@ class Client:
         return (
             self.authenticated
             and self.permissions is None
+            and self.transaction is None
             and self.reply_mode == REPLY_ON
             and (self.subscriptions is None or self.protocol != 2)
             and (self.tracking is None or self.tracking.broadcast)

@@ -135,7 +135,7 @@ class Access:
         denial = check(user, command, argv)
         if denial is not None:
             client.last_command = command.name
-            self.note_denial(client, denial)
+            self.note_denial(client, denial, "toplevel" if client.transaction is None else "multi")
             raise ReplyError(denial.reply)
 
     def reads_all_keys(self, client: Client, command: Command, argv: list[bytes]) -> bool:
@@ -143,7 +143,7 @@ class Access:
         user = client.permissions
         return user is None or may_read_all_keys(user, command, argv)
 
-    def note_denial(self, client: Client, denial: Denial, context: str = "toplevel") -> None:
+    def note_denial(self, client: Client, denial: Denial, context: str) -> None:
         """Log what was denied; ``context`` is toplevel, multi, lua or module."""
         self._note(client, denial.reason, context, denial.object, client.user)
 

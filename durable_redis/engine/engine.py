@@ -16,11 +16,12 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from durable_redis.clock import Clock
 from durable_redis.commands.command_docs import CommandDocs
-from durable_redis.commands.context import Wait
+from durable_redis.commands.context import LARGE_EFFECT_BYTES, PENDING, Wait
 from durable_redis.commands.session import (
     NO_FAST,
     REPLY_OFF,
@@ -42,18 +43,22 @@ from durable_redis.engine.messages import Messages, check_subscriber
 from durable_redis.engine.pausing import Pause
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.statistics import Statistics
+from durable_redis.engine.transactions import UNQUEUED, Transactions
 from durable_redis.engine.waiting import Waiting
+from durable_redis.engine.watching import Watching
 from durable_redis.errors import ProtocolError, ReplyError
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
 from durable_redis.objects.limits import OPTIONS as LIMIT_OPTIONS
 from durable_redis.resp.encoder import encode
-from durable_redis.resp.replies import NO_REPLY
+from durable_redis.resp.replies import NO_REPLY, Reply
 from storage.errors import DamagedError, DiskFullError, StorageError
+from storage.wal.frame import PAYLOAD_BYTES_MAX
 from storage.wal.log import payload_of
 
 DISK_FULL = (
     "MISCONF Disk is full: writes are refused until there is space again. DEL, EXPIRE and FLUSH still work."
 )
+TRANSACTION_TOO_LARGE = f"ERR a transaction or script may not change more than {PAYLOAD_BYTES_MAX} bytes"
 OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 NO_AUTHENTICATION = "NOAUTH Authentication required."
 _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
@@ -98,13 +103,16 @@ class Engine:
         self.durability.on_durable = self.waiting.poll
         self.durability.on_tracking = self._observers_changed
         self.unsynced = self.durability.unsynced
-        self.fast = FastCommands(self.unsynced)
         self.shutdown: str | None = None  # set by SHUTDOWN, SIGTERM: "save"
         self.disk_full = False
         self.peers: Any = None  # what ``net`` tells INFO about itself
         self._next_client = 1
         self._effects: list[tuple[int, Effect]] = []
+        self._nested_bytes = 0  # of effects that wait for the command around theirs, about
         self.messages = Messages(self.keyspace, self.clients)
+        self.watching = Watching(self.keyspace, self.refresh_gates)
+        self.fast = FastCommands(self.unsynced, self.watching.names)
+        self.transactions = Transactions(self)
         self.maintenance = Maintenance(self)
         self.access = Access(self, commands)
         self.access.load_configured(config.user_lines)
@@ -163,6 +171,7 @@ class Engine:
         self.waiting.forget(client)
         self.pause.postponed.pop(client.id, None)
         self.messages.forget(client)
+        self.watching.forget(client)
         client.release()
 
     def refresh(self, client: Client) -> None:
@@ -175,7 +184,7 @@ class Engine:
         paused = bool(self.pause.until_ms)
         reads = not ((paused and not self.pause.writes_only) or self.messages.watches_reads)
         writes = not (paused or self.disk_full or self.maintenance.evicting or self.messages.watches_writes)
-        self.fast.allow(reads, writes, self.durability.tracking)
+        self.fast.allow(reads, writes, self.durability.tracking, bool(self.watching.names))
 
     def _observers_changed(self) -> None:
         """Who has to see effects is another one now: what is not durable while a worker syncs, messages."""
@@ -206,7 +215,6 @@ class Engine:
         for word in argv:
             if type(word) is not bytes:
                 raise ProtocolError("ERR Protocol error: expected '$'")
-        self.statistics.commands += 1
         out = client.out
         mark = len(out)
         if client.reply_mode == REPLY_SKIP_NEXT:
@@ -224,13 +232,17 @@ class Engine:
         except ReplyError as error:
             if command is not None:
                 command.rejected_calls += 1
-            self.reply_error(client, error)
+            self.reply_error(client, self.transactions.refused(client, command, error))
         else:
-            if self.pause.until_ms and self.pause.holds_back(client, command, argv):
+            transaction = client.transaction
+            flags = command.flags if transaction is None else transaction.flags_of(command)
+            if self.pause.until_ms and self.pause.holds_back(client, flags, argv):
                 return
-            if self.durability.tracking:
-                self.unsynced.executing(command, argv)
-            self._call(client, command, argv)
+            if transaction is None or command.name in UNQUEUED:
+                self._call(client, command, argv)
+                self._finish(client)
+            else:
+                self.transactions.queue(client, transaction, command, argv)
         if client.reply_mode != REPLY_ON:
             if client.reply_mode == REPLY_SKIP:
                 client.reply_mode = REPLY_ON
@@ -241,41 +253,97 @@ class Engine:
             self.refresh(client)
 
     def _call(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Execute a command that has passed the gates, and put its reply into ``client.out``."""
         started = time.perf_counter()
-        assert command.handler is not None
         client.last_command = command.name
         try:
-            reply = command.handler(client.context, argv)
+            reply = self.perform(client, command, argv)
         except ReplyError as error:
-            command.failed_calls += 1
             self.reply_error(client, error)
-        except DamagedError as error:
-            # Reading met it, so nothing has changed; other keys are as good as before.
-            if self._effects:
-                raise
-            command.failed_calls += 1
-            logger.error("%s: %s (%s)", command.name, error, error.hint)
-            self.reply_error(client, ReplyError(f"ERR the data on disk is damaged: {error}"))
-        except StorageError:
-            raise
-        except Exception as error:
-            if self._effects:
-                raise AssertionError(f"{command.name} failed after it had changed data") from error
-            self.maintenance.report_defect(command.name, error)
-            self.reply_error(client, ReplyError("ERR internal error; the server's log says more"))
         else:
             if isinstance(reply, Wait):
                 self.waiting.begin(client, reply)
             elif reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
+        command.usec += (time.perf_counter() - started) * 1e6
+
+    def perform(self, client: Client, command: Command, argv: list[bytes]) -> Reply:
+        """Execute a command; its reply, or raise the :class:`ReplyError` that it is."""
+        assert command.handler is not None
+        self.statistics.commands += 1
+        command.calls += 1
+        effects = self._effects
+        before = len(effects)
+        if self.durability.tracking:
+            self.unsynced.executing(command, argv)
+        try:
+            reply = command.handler(client.context, argv)
+        except ReplyError:
+            command.failed_calls += 1
+            raise
+        except DamagedError as error:
+            # Reading met it, so nothing has changed; other keys are as good as before.
+            if len(effects) > before:
+                raise
+            command.failed_calls += 1
+            logger.error("%s: %s (%s)", command.name, error, error.hint)
+            raise ReplyError(f"ERR the data on disk is damaged: {error}") from error
+        except StorageError:
+            raise
+        except Exception as error:
+            if len(effects) > before:
+                raise AssertionError(f"{command.name} failed after it had changed data") from error
+            self.maintenance.report_defect(command.name, error)
+            raise ReplyError("ERR internal error; the server's log says more") from error
+        if client.tracking is not None:
+            if self.messages.invalidation.noted:
+                self.messages.invalidation.flush(client)
+            self.messages.invalidation.remember(client, command, argv)
+        return reply
+
+    def perform_nested(self, client: Client, command: Command, argv: list[bytes]) -> Reply:
+        """Execute one of several commands that take effect together; as :meth:`perform`, but nothing waits.
+
+        Their effects are kept until the command around them is done.
+        """
+        if self._nested_bytes > LARGE_EFFECT_BYTES and command.flags & Flag.WRITE:
+            self.reserve(sum(map(len, argv)))
+        before = len(self._effects)
+        try:
+            reply = self.perform(client, command, argv)
+        finally:
+            for _, effect in islice(self._effects, before, None):
+                self._nested_bytes += sum(map(len, effect)) + 32 * len(effect)
+            if self.messages.invalidation.noted:
+                self.messages.invalidation.flush(client)
+        if isinstance(reply, Wait):
+            now = reply.poll()
+            reply = reply.at_once() if now is PENDING else now
+        if isinstance(reply, ReplyError):
+            raise reply
+        return reply
+
+    def execute_queued(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Execute a command of a transaction, and put its reply into ``client.out``."""
+        started = time.perf_counter()
+        try:
+            reply = self.perform_nested(client, command, argv)
+        except ReplyError as error:
+            self.reply_error(client, error)
+        else:
+            if reply is not NO_REPLY:
+                encode(reply, client.protocol, client.out)
+        command.usec += (time.perf_counter() - started) * 1e6
+
+    def _finish(self, client: Client) -> None:
+        """The outermost command is done: log what it has applied, and tell who wants to know."""
         if self._effects:
             self.flush_effects(client)
             if self.waiting.blocked.ready:
                 self.waiting.serve_blocked()
-        if client.tracking is not None:
-            self.messages.invalidation.remember(client, command, argv)
-        command.calls += 1
-        command.usec += (time.perf_counter() - started) * 1e6
+        if client.deferred is not None:
+            client.out += client.deferred
+            client.deferred = None
 
     def _check_gates(self, client: Client, command: Command, argv: list[bytes]) -> None:
         """Redis's ``processCommand``: what keeps a command from being executed, in its order."""
@@ -283,14 +351,21 @@ class Engine:
             raise ReplyError(f"ERR wrong number of arguments for '{command.name.lower()}' command")
         if not client.authenticated and not command.flags & Flag.NO_AUTH:
             raise ReplyError(NO_AUTHENTICATION)
+        flags = command.flags
+        queues = False
+        if client.transaction is not None:
+            if flags & Flag.NO_MULTI:
+                raise ReplyError("ERR Command not allowed inside a transaction")
+            flags = client.transaction.flags_of(command)
+            queues = command.name not in UNQUEUED
         if client.permissions is not None:
             self.access.demand(client, client.permissions, command, argv)
-        if command.flags & Flag.DENYOOM:
-            if self.maintenance.evicting and not self.maintenance.make_room():
-                raise ReplyError(OUT_OF_MEMORY)
-            if self.disk_full:
+        takes_memory = queues or flags & Flag.DENYOOM
+        if takes_memory and self.maintenance.evicting and not self.maintenance.make_room():
+            raise ReplyError(OUT_OF_MEMORY)
+        if self.disk_full and flags & Flag.WRITE:
+            if flags & Flag.DENYOOM:
                 raise ReplyError(DISK_FULL)
-        elif self.disk_full and command.flags & Flag.WRITE:
             self._check_log_room(argv)
         if client.subscriptions is not None:
             check_subscriber(client, command)
@@ -326,6 +401,8 @@ class Engine:
             self.messages.invalidation.flush(client)
         if self.waiting.blocked.waiting:
             self.waiting.blocked.note(effects)
+        if self.watching.names:
+            self.watching.note(effects)
         if len(effects) == 1:
             db, effect = effects[0]
             log.append(db, payload_of((effect,)))
@@ -339,6 +416,7 @@ class Engine:
                     log.mixed = True
             log.append(log.db, _EXEC)
         effects.clear()
+        self._nested_bytes = 0
 
     @property
     def holds_clients(self) -> bool:
@@ -368,6 +446,9 @@ class Engine:
         if waiting > PENDING_BYTES_MAX and not self._effects:
             self.log.write(self.keyspace.now_ms)
             waiting = 0
+        waiting += self._nested_bytes
+        if waiting + payload_bytes > PAYLOAD_BYTES_MAX:
+            raise ReplyError(TRANSACTION_TOO_LARGE)
         try:
             self.log.reserve(waiting + payload_bytes)
         except DiskFullError as error:

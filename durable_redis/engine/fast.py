@@ -14,6 +14,7 @@ three pieces 60.
 from __future__ import annotations
 
 from binascii import crc_hqx
+from collections.abc import Container
 
 from durable_redis.commands.session import FastHandler
 from durable_redis.engine.fast_collections import (
@@ -159,6 +160,17 @@ def watched(handler: FastHandler, unsynced: Unsynced) -> FastHandler:
     return watch
 
 
+def guarded(handler: FastHandler, names: Container[bytes]) -> FastHandler:
+    """The same handler while clients WATCH keys: it declines those, so that their change is seen."""
+
+    def guard(db: Database, argv: list[bytes], out: list[bytes]) -> int:
+        if len(argv) > 1 and argv[1] in names:
+            return DECLINED
+        return handler(db, argv, out)
+
+    return guard
+
+
 class FastCommands:
     """The fast handlers of one engine, and how often each was called.
 
@@ -166,8 +178,10 @@ class FastCommands:
     path.
     """
 
-    def __init__(self, unsynced: Unsynced) -> None:
-        self._handlers: dict[tuple[int, bool], dict[str, FastHandler]] = {}  # by protocol, and if watched
+    def __init__(self, unsynced: Unsynced, names: Container[bytes] = ()) -> None:
+        """``names`` are the keys that clients WATCH, now and later."""
+        # by protocol, whether a slow disk is watched, whether keys are guarded
+        self._handlers: dict[tuple[int, bool, bool], dict[str, FastHandler]] = {}
         for protocol, null in ((2, b"$-1\r\n"), (3, b"_\r\n")):
             plain = {
                 "PING": ping,
@@ -176,25 +190,30 @@ class FastCommands:
                 "INCR": incr,
                 **COLLECTION_HANDLERS,
             }
-            self._handlers[protocol, False] = plain
-            self._handlers[protocol, True] = {
-                name: watched(handler, unsynced) for name, handler in plain.items()
-            }
+            observed = {name: watched(handler, unsynced) for name, handler in plain.items()}
+            for watch, handlers in ((False, plain), (True, observed)):
+                self._handlers[protocol, watch, False] = handlers
+                self._handlers[protocol, watch, True] = {
+                    name: guarded(handler, names) if name in _WRITES else handler
+                    for name, handler in handlers.items()
+                }
         self.tables: dict[int, dict[bytes, FastHandler]] = {2: {}, 3: {}}
         self.calls: dict[FastHandler, int] = {}
+        self.guards = False
         self._usec: dict[FastHandler, float] = {}
         self._samples: dict[FastHandler, int] = {}
         for handlers in self._handlers.values():
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
-    def allow(self, reads: bool, writes: bool, watch: bool = False) -> None:
+    def allow(self, reads: bool, writes: bool, watch: bool = False, guard: bool = False) -> None:
         """Change the tables in place: every client holds one of them.
 
-        With ``watch`` the handlers look at what is not durable yet.
+        With ``watch`` the handlers look at what is not durable yet, with ``guard`` at what clients WATCH.
         """
+        self.guards = guard
         for protocol, table in self.tables.items():
             table.clear()
-            for name, handler in self._handlers[protocol, watch].items():
+            for name, handler in self._handlers[protocol, watch, guard].items():
                 if writes if name in _WRITES else reads:
                     table[name.encode()] = table[name.lower().encode()] = handler
 

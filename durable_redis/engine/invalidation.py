@@ -23,7 +23,7 @@ from durable_redis.commands.listening import Tracking
 from durable_redis.commands.session import Client
 from durable_redis.commands.table import Command, Flag
 from durable_redis.engine.pubsub import PubSub
-from durable_redis.keyspace.effects import Effect, keys_of
+from durable_redis.keyspace.effects import LEAVE_THE_VALUE, Effect, keys_of
 from durable_redis.resp.encoder import bulk_header, encode_bytes
 from durable_redis.resp.replies import Push
 
@@ -31,7 +31,6 @@ EVICTIONS_PER_COMMAND: Final = 100  # and more the longer the table is too large
 _PUSH: Final = b">2\r\n$10\r\ninvalidate\r\n"
 _MESSAGE: Final = b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
 _NULLS: Final = {2: b"$-1\r\n", 3: b"_\r\n"}
-_NO_CHANGE: Final = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))  # of what is in a stream
 
 
 class _Prefix:
@@ -115,8 +114,8 @@ class Invalidation:
             for position, _ in command_keys(command, argv):
                 self._remember(client, argv[position])
             self._limit()
-        if tracking.caching and not command.name.startswith("CLIENT|"):
-            tracking.caching = False  # it was for this command
+        if tracking.caching and client.transaction is None and not command.name.startswith("CLIENT|"):
+            tracking.caching = False  # it was for this command, or this transaction
 
     def _remember(self, client: Client, key: bytes) -> None:
         place = self._places.get(key)
@@ -151,7 +150,7 @@ class Invalidation:
     def note(self, db: int, effect: Effect) -> None:
         """An effect has been applied."""
         name = effect[0]
-        if name in _NO_CHANGE and b"MKSTREAM" not in effect:
+        if name in LEAVE_THE_VALUE and b"MKSTREAM" not in effect:
             return
         keys = keys_of(effect)
         if keys is None:

@@ -86,6 +86,8 @@ class Maintenance:
             self.start_checkpoint()
         elif engine.keyspace.sweep_pending and not background.running("checkpoint"):
             background.start("sweep", self._sweep_task())
+        if engine.fast.guards and not engine.watching.names:
+            engine.refresh_gates()  # not before: who watches once does so again
         self._collect_garbage()
 
     def _collect_garbage(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.commands.session import Client
-from durable_redis.commands.table import Command, Flag
+from durable_redis.commands.table import Flag
 
 if TYPE_CHECKING:
     from durable_redis.engine.engine import Engine
 
-_WRITES = Flag.WRITE | Flag.MAY_REPLICATE
+WRITES = Flag.WRITE | Flag.MAY_REPLICATE
 
 
 class Pause:
@@ -45,9 +45,9 @@ class Pause:
                 engine.execute(client, argv)
                 engine.waiting.resumed.append(client)
 
-    def holds_back(self, client: Client, command: Command, argv: list[bytes]) -> bool:
+    def holds_back(self, client: Client, flags: Flag, argv: list[bytes]) -> bool:
         """Whether the command has to wait; it is kept then.  Call it only during a pause."""
-        if self.writes_only and not command.flags & _WRITES:
+        if self.writes_only and not flags & WRITES:
             return False
         client.postponed = argv
         self.postponed[client.id] = client

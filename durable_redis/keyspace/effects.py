@@ -240,6 +240,8 @@ def keys_of(effect: Effect) -> Sequence[bytes] | None:
     return effect[1:2]
 
 
+LEAVE_THE_VALUE = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))  # but XGROUP CREATE … MKSTREAM
+
 MANY_DATABASES = frozenset(
     (b"MOVE", b"COPY", b"SWAPDB", b"FLUSHALL")
 )  # may change another than the selected one

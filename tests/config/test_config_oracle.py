@@ -103,7 +103,12 @@ LEFT_OUT = {
     ("maxclients", "65536"): "the same",
 }
 REFUSED_HERE = ("only by a restart", "is not supported yet", "see option 'appendfsync'")
-NOT_TOUCHED = {"port", "bind"}  # would cut the connection
+NOT_TOUCHED = {
+    "port",  # would cut the connection
+    "bind",
+    "tls-port",  # is refused where the port is opened, and there are no certificates here
+    "tls-ciphersuites",  # Python's ssl module cannot choose them
+}
 OURS = ("backend", "wal-", "checkpoint-", "disk-reserve", "collection-")
 COMPARED = [name for name in Config().names() if name not in NOT_TOUCHED and not name.startswith(OURS)]
 

@@ -6,7 +6,8 @@ A line is ``client: command``: everything follows in the text that has come to t
 that come to it.  ``client=3`` opens a connection in RESP3.
 
 What has come is found with an ECHO where the connection can do that: whatever stands in front of the echo is
-there.  A RESP2 client that is subscribed gets a PING with a word instead.  ``{a}`` in a command is a client's
+there.  A RESP2 client that is subscribed gets a PING with a word instead; of one in MULTI just the reply is
+read.  ``{a}`` in a command is a client's
 number.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 from tests.support.client import Client
 from tests.support.servers import ServerProcess
 
-REPLY_SECONDS_MAX = 5.0
+REPLY_SECONDS_MAX = 1.0
 SETTLE_SECONDS_MAX = 5.0
 SETTLED_SECONDS = 0.03
 
@@ -33,6 +34,7 @@ class Stage:
         self.clients: dict[str, Client] = {}
         self.numbers: dict[str, int] = {}
         self.alone: set[str] = set()  # closed, or waiting for something
+        self.queueing: set[str] = set()  # in MULTI: a mark would be queued
         self._marks = itertools.count(1)
 
     def client(self, name: str, protocol: int = 2) -> Client:
@@ -62,6 +64,17 @@ class Stage:
             self.alone.add(name)
             found.append("closed")
         return found
+
+    def queued(self, name: str, verb: str) -> list[Any]:
+        """The reply to a command that begins a transaction, is queued in one, or ends it; none to others."""
+        if verb != "MULTI" and name not in self.queueing:
+            return []
+        reply = self.clients[name].read_reply()
+        if verb == "MULTI" and reply == b"OK":
+            self.queueing.add(name)
+        elif verb == "EXEC" or reply in (b"OK", b"RESET"):
+            self.queueing.discard(name)
+        return [reply]
 
     def _named(self, reply: Any) -> Any:
         """A reply that tells a client's number, with its name instead."""
@@ -113,10 +126,13 @@ def play(server: ServerProcess, scenario: str, protocol: int = 2) -> list[str]:
                 stage.alone.add(name)
                 stage.settle()
                 continue
+            first = stage.queued(name, words[0].upper())
             for other in [name, *sorted(stage.clients.keys() - {name})]:
                 if other in stage.alone:
                     continue
-                come = stage.come(other)
+                come = first if other == name else []
+                if other not in stage.queueing:
+                    come = come + stage.come(other)
                 if mark == "~":
                     come = [sorted(reply) if isinstance(reply, list) else reply for reply in come]
                 if (come or other == name) and not (mark == "!" and other == name):
