@@ -241,6 +241,8 @@ class Engine:
             if transaction is None or command.name in UNQUEUED:
                 self._call(client, command, argv)
                 self._finish(client)
+                if client.tracking is not None:
+                    self.messages.invalidation.remember(client, command, argv)
             else:
                 self.transactions.queue(client, transaction, command, argv)
         if client.reply_mode != REPLY_ON:
@@ -295,10 +297,6 @@ class Engine:
                 raise AssertionError(f"{command.name} failed after it had changed data") from error
             self.maintenance.report_defect(command.name, error)
             raise ReplyError("ERR internal error; the server's log says more") from error
-        if client.tracking is not None:
-            if self.messages.invalidation.noted:
-                self.messages.invalidation.flush(client)
-            self.messages.invalidation.remember(client, command, argv)
         return reply
 
     def perform_nested(self, client: Client, command: Command, argv: list[bytes]) -> Reply:
@@ -316,6 +314,8 @@ class Engine:
                 self._nested_bytes += sum(map(len, effect)) + 32 * len(effect)
             if self.messages.invalidation.noted:
                 self.messages.invalidation.flush(client)
+        if client.tracking is not None:
+            self.messages.invalidation.remember(client, command, argv)
         if isinstance(reply, Wait):
             now = reply.poll()
             reply = reply.at_once() if now is PENDING else now
