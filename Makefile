@@ -4,6 +4,7 @@
 # make docs   write docs/commands.md from the command table
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -26,8 +27,9 @@ oracle:
 run: setup
 	$(BIN)/durable-redis-server --dir ./data $(ARGS)
 
+# Tests wait for disks and processes, so two at a time take two thirds of the time even on two cores.
 test: setup oracle lint types
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 quick: setup
 	$(BIN)/pytest -m 'not slow and not durability and not differential and not integration' $(ARGS)
