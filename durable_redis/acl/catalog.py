@@ -24,10 +24,11 @@ class Catalog:
             for name, child in zip(names, parent.subcommands.values(), strict=True):
                 self.commands[name] = child
         self.everything = frozenset(self.commands)
-        self.by_category: dict[str, frozenset[str]] = {
-            category: frozenset(name for name, found in self.commands.items() if category in found.categories)
-            for category in CATEGORIES
-        }
+        members: dict[str, list[str]] = {category: [] for category in CATEGORIES}
+        for name, found in self.commands.items():
+            for category in found.categories:
+                members[category].append(name)
+        self.by_category = {category: frozenset(names) for category, names in members.items()}
 
     def with_children(self, name: str) -> Iterator[str]:
         """A command and what is under it."""
