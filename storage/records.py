@@ -167,16 +167,26 @@ def parse_stream_node_key(raw: bytes) -> tuple[int, int]:
 
 
 def encode_element(backend_key: bytes, content: bytes) -> bytes:
-    """The record of a part of an expanded collection, with its checksum."""
-    tagged = b"\0" + content
+    """The record of a part of an expanded collection, with its checksum and the tag 0."""
+    return encode_tagged(backend_key, b"\0" + content)
+
+
+def encode_tagged(backend_key: bytes, tagged: bytes) -> bytes:
+    """The same with the tag before the content."""
     return _CHECKSUM.pack(extend(value(backend_key), tagged)) + tagged
 
 
 def decode_element(backend_key: bytes, raw: bytes) -> bytes:
     """What :func:`encode_element` was given.  Raises :class:`DamagedError` if the checksum is wrong."""
-    if len(raw) < 5 or extend(value(backend_key), raw[4:]) != int.from_bytes(raw[:4], "little"):
+    return decode_tagged(backend_key, raw)[1:]
+
+
+def decode_tagged(backend_key: bytes, raw: bytes) -> bytes:
+    """What :func:`encode_tagged` was given.  Raises :class:`DamagedError` if the checksum is wrong."""
+    tagged = raw[4:]
+    if len(raw) < 5 or extend(value(backend_key), tagged) != int.from_bytes(raw[:4], "little"):
         raise DamagedError(f"a part of a collection, {backend_key!r}, is damaged", DAMAGE_HINT)
-    return raw[5:]
+    return tagged
 
 
 def collection_range(collection: int) -> tuple[bytes, bytes]:

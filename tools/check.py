@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from durable_redis.objects.codec import decode_value
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.expanded import Expanded
+from durable_redis.objects.hash_expanded import ExpandedHash
+from durable_redis.objects.hash_timed import HasDeadlines, TimedExpandedHash
 from durable_redis.objects.list_expanded import ExpandedList
 from durable_redis.objects.sorted_set_expanded import ExpandedSortedSet
 from durable_redis.objects.stream_expanded import ExpandedStream
+from durable_redis.objects.timed_value import TimedValue
 from storage.backends.base import Reader, Record
 from storage.records import (
     STATE_KEY,
@@ -52,6 +55,7 @@ def check_backend(reader: Reader) -> list[str]:
     problems: list[str] = []
     keys: Counter[int] = Counter()
     expiring: dict[tuple[int, int, bytes], int] = {}
+    waking: dict[tuple[int, int, bytes], int] = {}  # hashes whose fields expire
     collections: dict[int, Collection] = {}
     dying: set[int] = set()  # will be marked as dead when the record of their space is swept
     for record_key, record in walk(reader, b"K", b"L"):
@@ -61,6 +65,8 @@ def check_backend(reader: Reader) -> list[str]:
         if expires_ms:
             expiring[space, place, key] = expires_ms
         value = decode_value(kind, expires_ms, body, reader)
+        if isinstance(value, HasDeadlines) and value.next_ms and space in state.spaces:
+            waking[space, place, key] = value.next_ms
         if isinstance(value, Expanded):
             if space not in state.spaces:
                 dying.add(value.number)
@@ -71,7 +77,7 @@ def check_backend(reader: Reader) -> list[str]:
                 problems.append(f"collection {value.number} of {key!r} has a number not given out yet")
             collections[value.number] = value
     problems += _check_counts(state, keys, expiring)
-    problems += _check_expiry_index(reader, state, expiring)
+    problems += _check_expiry_index(reader, state, expiring, waking)
     problems += _check_elements(reader, collections, dying)
     return problems
 
@@ -90,7 +96,10 @@ def _check_counts(
 
 
 def _check_expiry_index(
-    reader: Reader, state: State, expiring: dict[tuple[int, int, bytes], int]
+    reader: Reader,
+    state: State,
+    expiring: dict[tuple[int, int, bytes], int],
+    waking: dict[tuple[int, int, bytes], int],
 ) -> Iterator[str]:
     indexed: dict[tuple[int, int, bytes], set[int]] = {}
     for raw, _ in walk(reader, b"X", b"Y"):
@@ -99,6 +108,9 @@ def _check_expiry_index(
     for which, expires_ms in expiring.items():
         if which[0] in state.spaces and expires_ms not in indexed.get(which, set()):
             yield f"key {which[2]!r} of space {which[0]} expires, but is not in the index"
+    for which, wake_ms in waking.items():
+        if wake_ms not in indexed.get(which, set()):
+            yield f"fields of key {which[2]!r} of space {which[0]} expire, but it is not in the index"
 
 
 def _check_elements(reader: Reader, collections: dict[int, Collection], dying: set[int]) -> Iterator[str]:
@@ -124,10 +136,31 @@ def _check_elements(reader: Reader, collections: dict[int, Collection], dying: s
             continue
         if not isinstance(collection, ExpandedList) and elements[number] != stated:
             yield f"collection {number}: {stated} elements are stated, {elements[number]} are there"
+        if isinstance(collection, TimedExpandedHash):
+            yield from _check_deadlines(collection, nodes.get(number, set()))
+        elif nodes.get(number) and isinstance(collection, ExpandedHash):
+            yield f"collection {number} has nodes, but no field of it expires"
         if isinstance(collection, ExpandedList | ExpandedSortedSet):
             yield from _check_tree(collection, nodes.get(number, set()))
     for number in (elements.keys() | nodes.keys() | stream_nodes.keys()) - collections.keys() - dead - dying:
         yield f"collection {number} has elements, but no key and is not to be swept"
+
+
+def _check_deadlines(collection: TimedExpandedHash, nodes: set[int]) -> Iterator[str]:
+    tree, number = collection.tree, collection.number
+    if tree.reachable() != nodes:
+        yield f"collection {number}: the nodes on disk are not those of the order of its deadlines"
+        return
+    ordered = list(tree.slice(0, tree.count))
+    stated = sorted(
+        (value.deadline_ms, field)
+        for field, value in collection.elements.items()
+        if isinstance(value, TimedValue)
+    )
+    if [tuple(item) for item in ordered] != stated:
+        yield f"collection {number}: the order of its deadlines is not that of its fields"
+    if collection.next_ms != (stated[0][0] if stated else 0):
+        yield f"collection {number}: its first deadline is not the one that is stated"
 
 
 def _check_tree(collection: ExpandedList | ExpandedSortedSet, nodes: set[int]) -> Iterator[str]:

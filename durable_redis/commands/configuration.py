@@ -69,6 +69,7 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     statistics, keyspace = engine.statistics, engine.keyspace
     statistics.reset()
     statistics.expired_keys_before = keyspace.expired_keys
+    statistics.expired_fields_before = keyspace.expired_fields
     statistics.evicted_keys_before = keyspace.evicted_keys
     statistics.freed_objects_before = keyspace.freed_objects
     for db in keyspace.open_databases():

@@ -27,6 +27,8 @@ from durable_redis.commands.table import (
     key_spec,
 )
 from durable_redis.errors import NOT_A_FLOAT, ReplyError
+from durable_redis.keyspace.effects import SILENT
+from durable_redis.objects.hash_timed import HasDeadlines
 from durable_redis.resp.numbers import (
     INT64_MAX,
     INT64_MIN,
@@ -79,7 +81,8 @@ def hsetnx(ctx: Context, argv: list[bytes]) -> Reply:
     found = ctx.hash(argv[1], count=False)
     if found is not None and found.get(argv[2]) is not None:
         return 0
-    return ctx.apply(b"HSET", *argv[1:])
+    ctx.apply(b"HSET", *argv[1:])
+    return 1
 
 
 @command("HDEL", arity=-3, flags=WRITE | FAST, keys=(key_spec("RW", "delete"),), acl=_ACL)
@@ -106,7 +109,7 @@ def hincrby(ctx: Context, argv: list[bytes]) -> Reply:
     total = number + delta
     if not INT64_MIN <= total <= INT64_MAX:
         raise ReplyError("ERR increment or decrement would overflow")
-    ctx.apply(b"HSET", argv[1], argv[2], b"%d" % total, event=b"hincrby")
+    _count_up(ctx, argv[1], argv[2], b"%d" % total, b"hincrby")
     return total
 
 
@@ -127,8 +130,18 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
     if total is None:
         raise ReplyError("ERR increment would produce NaN or Infinity")
     text = format_long_double(total)
-    ctx.apply(b"HSET", argv[1], argv[2], text, event=b"hincrbyfloat")
+    _count_up(ctx, argv[1], argv[2], text, b"hincrbyfloat")
     return text
+
+
+def _count_up(ctx: Context, key: bytes, field: bytes, value: bytes, event: bytes) -> None:
+    """Change a field's value; its deadline stays."""
+    found = ctx.hash(key, count=False)
+    visible = isinstance(found, HasDeadlines) and found.get(field) is not None
+    deadline_ms = found.deadline(field) if visible and isinstance(found, HasDeadlines) else 0
+    ctx.apply(b"HSET", key, field, value, event=event)
+    if deadline_ms:
+        ctx.apply(b"HPEXPIREAT", key, b"%d" % deadline_ms, b"FIELDS", b"1", field, event=SILENT)
 
 
 # -- reading -------------------------------------------------------------------------------------------------
@@ -196,7 +209,8 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     rng = ctx.server.keyspace.rng
     if len(argv) == 2:
         found = ctx.hash(argv[1])
-        return None if found is None else found.choices(rng, 1)[0][0]
+        drawn = [] if found is None else found.choices(rng, 1)
+        return drawn[0][0] if drawn else None
     count, with_values = draw_count(argv, b"WITHVALUES")
     found = ctx.hash(argv[1])
     if found is None or count == 0:

@@ -195,6 +195,7 @@ def stats(engine: Engine) -> Fields:
         "sync_full": 0,
         "sync_partial_ok": 0,
         "sync_partial_err": 0,
+        "expired_subkeys": keyspace.expired_fields - counted.expired_fields_before,
         "expired_keys": keyspace.expired_keys - counted.expired_keys_before,
         "expired_stale_perc": f"{_stale_percentage(engine):.2f}",
         "expired_time_cap_reached_count": counted.expire_cuts,

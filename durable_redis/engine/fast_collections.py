@@ -113,7 +113,7 @@ def hget(db: Database, argv: list[bytes], out: list[bytes]) -> int:
     if 123 in key:
         return DECLINED
     found = db.by_crc[crc_hqx(key, 0) >> 4].young.get(key)
-    if not isinstance(found, Hash) or found.expires_ms:
+    if not isinstance(found, Hash) or found.expires_ms or found.timed:
         return DECLINED
     value = found.get(argv[2])
     if value is None:

@@ -30,7 +30,7 @@ CLASSES: Final[dict[str, frozenset[bytes]]] = {
         "$": "set append setrange setbit incrby incrbyfloat pfadd",
         "l": "lpush rpush lpop rpop lset linsert lrem ltrim sortstore",
         "s": "sadd srem spop sinterstore sunionstore sdiffstore",
-        "h": "hset hdel hincrby hincrbyfloat",
+        "h": "hset hdel hincrby hincrbyfloat hexpire hpersist hexpired",
         "z": "zadd zincr zrem zpopmin zpopmax zremrangebyrank zremrangebyscore zremrangebylex"
         " zunionstore zinterstore zdiffstore zrangestore geosearchstore georadiusstore",
         "x": "expired",
@@ -58,6 +58,8 @@ _EVENTS: Final[dict[bytes, bytes]] = {
     b"PERSIST": b"persist",
     b"HSET": b"hset",
     b"HDEL": b"hdel",
+    b"HPEXPIREAT": b"hexpire",
+    b"HPERSIST": b"hpersist",
     b"SADD": b"sadd",
     b"SREM": b"srem",
     b"ZADD": b"zadd",

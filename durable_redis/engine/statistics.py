@@ -38,6 +38,7 @@ class Statistics:
     exceeded_since: float | None = None  # monotonic; None while the data fits ``maxmemory``
     exceeded_seconds: float = 0.0  # of the times that are over
     expired_keys_before: int = 0
+    expired_fields_before: int = 0
     evicted_keys_before: int = 0
     freed_objects_before: int = 0
     _samples: deque[tuple[float, int, int, int]] = field(default_factory=lambda: deque(maxlen=RATE_SAMPLES))

@@ -17,6 +17,7 @@ from durable_redis.keyspace.shard import Shard, shard_number
 from durable_redis.objects.codec import encode_body
 from durable_redis.objects.entry import Entry, Value, kind_of
 from durable_redis.objects.expanded import Expanded, Store
+from durable_redis.objects.hash_timed import HasDeadlines
 from storage.backends.base import WriteBatch
 from storage.errors import StorageError
 from storage.records import (
@@ -146,6 +147,17 @@ class Checkpoint:
             if expires_ms:
                 batch.put(expiry_key(expires_ms, space, place_of(key), key), b"")
             value.disk_expires_ms = expires_ms
+            if isinstance(value, HasDeadlines):
+                self._encode_wake(space, key, value)
+
+    def _encode_wake(self, space: int, key: bytes, value: HasDeadlines) -> None:
+        """Let the expiry index know when the next field of a hash goes."""
+        wake_ms, before_ms = value.next_ms, value.disk_wake_ms
+        if before_ms and before_ms not in (wake_ms, value.expires_ms):
+            self.batch.delete(expiry_key(before_ms, space, place_of(key), key))
+        if wake_ms:
+            self.batch.put(expiry_key(wake_ms, space, place_of(key), key), b"")
+        value.note_index(wake_ms)
 
     def commit_job(self) -> Callable[[], StorageError | None]:
         """The worker's last job: the batch is durable when it returns None."""

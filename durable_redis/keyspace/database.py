@@ -16,8 +16,11 @@ from durable_redis.objects.codec import decode_value, expand, outgrown
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry, Value
 from durable_redis.objects.expanded import Expanded
+from durable_redis.objects.hash import Hash
+from durable_redis.objects.hash_expanded import ExpandedHash
+from durable_redis.objects.hash_timed import HasDeadlines, TimedExpandedHash, TimedHash
 from durable_redis.objects.string import String
-from storage.records import decode_record, key_record_key, place_of
+from storage.records import decode_record, expiry_key, key_record_key, place_of
 
 if TYPE_CHECKING:
     from durable_redis.keyspace.keyspace import Keyspace
@@ -78,6 +81,8 @@ class Database:
         if expires_ms and expires_ms <= self.keyspace.now_ms:
             self.keyspace.expire(self, key)
             return None
+        if value.timed:  # type: ignore[union-attr]
+            return self.keyspace.hide_fields(self, key, value)  # type: ignore[arg-type]
         return value
 
     def _load(self, shard: Shard, key: bytes) -> Value | None:
@@ -121,6 +126,8 @@ class Database:
             if value.expires_ms:
                 self.expires += 1
                 self.keyspace.expiry.add(value.expires_ms, self.space, key)
+            if isinstance(value, HasDeadlines) and value.next_ms:
+                self.keyspace.expiry.add(value.next_ms, self.space, key)
             if isinstance(value, Expanded):
                 self._expanded_changed(key, value)
         self.grown(key, size, 0)
@@ -206,6 +213,19 @@ class Database:
             self.keyspace.changed[old.number] = (self.space, key, old)
         return old
 
+    def timed_hash(self, key: bytes) -> HasDeadlines:
+        """The hash of a key that there is, as one whose fields may have deadlines; see :meth:`collection`."""
+        found = self.collection(key, Hash)
+        if not isinstance(found, HasDeadlines):
+            shard = self.shards[shard_number(key)]
+            if isinstance(found, ExpandedHash):
+                found = TimedExpandedHash.taking(found, self.keyspace.reader)
+                self._expanded_changed(key, found)
+            else:
+                found = TimedHash.taking(found)
+            shard.young[key] = shard.dirty[key] = found
+        return found
+
     def collection_changed(self, key: bytes, collection: Collection) -> None:
         """The last step of an effect on what :meth:`collection` gave: it may be empty or large now."""
         if not len(collection):
@@ -266,6 +286,10 @@ class Database:
             self.expires -= 1
         if entry.disk_expires_ms:
             self.keyspace.stale_expiry[self.space, key] = entry.disk_expires_ms
+        if isinstance(entry, HasDeadlines) and entry.disk_wake_ms:
+            index_key = expiry_key(entry.disk_wake_ms, self.space, place_of(key), key)
+            self.keyspace.dead_index.append(index_key)
+            entry.note_index(0)
 
     def _abandon(self, key: bytes, value: Value) -> None:
         """Leave the elements of an expanded collection, if it is one, to the sweep.

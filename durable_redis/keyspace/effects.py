@@ -19,6 +19,7 @@ from durable_redis.objects.codec import expand
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Entry
 from durable_redis.objects.expanded import Expanded
+from durable_redis.objects.hash_timed import HasDeadlines
 from durable_redis.objects.string import String, string_data
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _moved(value: bytes | Entry) -> bytes | Entry:
         return String(value.data, value.expires_ms, 0, value.encoding)
     assert isinstance(value, Collection)
     value.disk_expires_ms = 0
-    return value
+    return value  # what the index has for a hash's fields was given up when it left its old key
 
 
 def _copied(keyspace: Keyspace, value: bytes | Entry) -> bytes | Entry:
@@ -203,6 +204,8 @@ def _copied(keyspace: Keyspace, value: bytes | Entry) -> bytes | Entry:
     if isinstance(value, Collection):
         made = expand(value, keyspace.reader, keyspace.new_collection) if value.expanded else value.copy()
         made.disk_expires_ms = 0
+        if isinstance(made, HasDeadlines):
+            made.note_index(0)
         return made
     assert type(value) is String
     data = value.data if type(value.data) is bytes else bytearray(value.data)

@@ -40,6 +40,25 @@ def hash_delete(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     return gone
 
 
+def hash_expire(keyspace: Keyspace, db: Database, effect: Effect) -> None:
+    """``HPEXPIREAT key ms FIELDS n field [field …]``: fields that there are go at a time."""
+    found = db.timed_hash(effect[1])
+    deadline_ms = int(effect[2])
+    for field in effect[5:]:
+        found.set_deadline(field, deadline_ms)
+    if found.next_ms == deadline_ms:
+        keyspace.expiry.add(deadline_ms, db.space, effect[1])
+    db.collection_changed(effect[1], found)
+
+
+def hash_persist(keyspace: Keyspace, db: Database, effect: Effect) -> None:
+    """``HPERSIST key FIELDS n field [field …]``: fields with a deadline stay."""
+    found = db.timed_hash(effect[1])
+    for field in effect[4:]:
+        found.set_deadline(field, 0)
+    db.collection_changed(effect[1], found)
+
+
 def set_add(keyspace: Keyspace, db: Database, effect: Effect) -> int:
     """``SADD key member [member …]``; how many are new."""
     found = db.collection(effect[1], Set)
@@ -170,6 +189,8 @@ def list_move(keyspace: Keyspace, db: Database, effect: Effect) -> bytes:
 COLLECTION_EFFECTS: dict[bytes, Callable[[Keyspace, Database, Effect], Any]] = {
     b"HSET": hash_set,
     b"HDEL": hash_delete,
+    b"HPEXPIREAT": hash_expire,
+    b"HPERSIST": hash_persist,
     b"SADD": set_add,
     b"SREM": set_remove,
     b"ZADD": sorted_set_add,

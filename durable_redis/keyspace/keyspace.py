@@ -21,8 +21,9 @@ from durable_redis.keyspace.expiry import ExpiryIndex
 from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget, MeteredReader
 from durable_redis.keyspace.shard import Shard
 from durable_redis.objects.codec import expanded_number
-from durable_redis.objects.entry import expires_of
+from durable_redis.objects.entry import Value, expires_of
 from durable_redis.objects.expanded import Expanded
+from durable_redis.objects.hash_timed import HasDeadlines
 from durable_redis.objects.limits import EncodingLimits
 from storage.backends.base import Backend, WriteBatch
 from storage.errors import DamagedError, StorageError
@@ -47,6 +48,8 @@ Sink = Callable[[int, Effect], None]
 SWEEP_RECORDS = 1024
 COLLECTION_END = (1 << 64) - 1
 EXPIRE_CANDIDATES = 64
+FIELDS_PER_READ = 512  # that have expired are removed by whoever reads a hash: all of a compact one
+FIELDS_PER_WAKE = 64
 
 
 def no_sink(db: int, effect: Effect) -> None:
@@ -73,6 +76,8 @@ class Keyspace:
         self.counted_replay = False  # a frame that says how many keys there are behind it is being replayed
         self.may_expire = True  # False: expired keys are hidden, not removed
         self.expired_keys = 0
+        self.expired_fields = 0
+        self._hides_fields = False
         self.evicted_keys = 0
         self.freed_objects = 0  # by :meth:`bury`
         self.rng = rng or random.Random()
@@ -189,6 +194,29 @@ class Keyspace:
             self.expired_keys += 1
             self.apply(db, (b"DEL", key), b"expired")
 
+    def hide_fields(self, db: Database, key: bytes, value: HasDeadlines) -> Value | None:
+        """A hash with deadlines is being read: what is left of it when some of what is due has been removed.
+
+        The rest of what is due is hidden.
+        """
+        value.hide(self.now_ms)
+        if not 0 < value.next_ms <= self.now_ms or not self.may_expire or self._hides_fields:
+            return value
+        self._hides_fields = True  # events of what is removed look at the key as well
+        self.expire_fields(db, key, value, FIELDS_PER_READ)
+        self._hides_fields = False
+        left = db.find(key)
+        if isinstance(left, HasDeadlines):
+            left.hide(self.now_ms)
+        return left
+
+    def expire_fields(self, db: Database, key: bytes, value: HasDeadlines, count: int) -> None:
+        """Remove at most ``count`` of the fields whose time has come."""
+        fields = value.due(self.now_ms, count)
+        if fields:
+            self.expired_fields += len(fields)
+            self.apply(db, (b"HDEL", key, *fields), b"hexpired")
+
     def evict(self, db: Database, key: bytes) -> None:
         """Delete a key because of ``maxmemory-policy``."""
         self.evicted_keys += 1
@@ -263,9 +291,20 @@ class Keyspace:
             if value is not None and 0 < expires_of(value) <= self.now_ms:
                 assert db is not None
                 self.expire(db, key)
-            elif value is None or expires_of(value) != expires_ms:
+                continue
+            if isinstance(value, HasDeadlines):
+                assert db is not None
+                self._wake(db, key, value)
+            if value is None or expires_ms not in (expires_of(value), getattr(value, "disk_wake_ms", 0)):
                 self.dead_index.append(expiry_key(expires_ms, space, place_of(key), key))
         return len(candidates) == EXPIRE_CANDIDATES
+
+    def _wake(self, db: Database, key: bytes, value: HasDeadlines) -> None:
+        """The time has come for which a hash with deadlines asked: remove some fields, and ask again."""
+        self.expire_fields(db, key, value, FIELDS_PER_WAKE)
+        left = db.find(key)
+        if isinstance(left, HasDeadlines) and left.next_ms:
+            self.expiry.add(left.next_ms, db.space, key)
 
     def bury(self) -> bool:
         """Free some memory of what is gone; True if there is more.

@@ -21,7 +21,7 @@ from typing import Any, Final
 from xxhash import xxh3_64_intdigest
 
 from storage.backends.base import Reader
-from storage.records import decode_element, element_key, element_range, encode_element
+from storage.records import decode_tagged, element_key, element_range, encode_tagged
 
 PLACE_BITS: Final = 48
 PLACE_END: Final = 1 << PLACE_BITS
@@ -74,7 +74,7 @@ def place_of(name: bytes) -> int:
 class Elements:
     """The map.  ``count`` is exact; ``cached`` is how many elements are in memory.
 
-    ``encode`` and ``decode`` turn a value into the bytes of its record and back; no value is None.
+    ``encode`` and ``decode`` turn a value into the tag and content of its record and back; no value is None.
     """
 
     __slots__ = (
@@ -141,7 +141,7 @@ class Elements:
     def _load(self, name: bytes) -> Any:
         key = element_key(self.number, place_of(name), name)
         raw = self._reader.get(key)
-        return None if raw is None else self._decode(decode_element(key, raw))
+        return None if raw is None else self._decode(decode_tagged(key, raw))
 
     def set(self, name: bytes, value: Any) -> Any:
         """Give an element a value; the one it had, or None if it is new."""
@@ -248,7 +248,7 @@ class Elements:
                     found.append((place, name, value))
         for place, name, key, raw in records:
             if place < end and self._part(place).changed(name) is _ABSENT:
-                found.append((place, name, self._decode(decode_element(key, raw))))
+                found.append((place, name, self._decode(decode_tagged(key, raw))))
         found.sort(key=_by_place)
         return (end if end < last else 0), [(name, value) for _, name, value in found]
 
@@ -386,7 +386,7 @@ class Elements:
         for place, name in sorted((place_of(name), name) for name in frozen):
             key = element_key(self.number, place, name)
             value = frozen[name]
-            yield key, None if value is None else encode_element(key, self._encode(value))
+            yield key, None if value is None else encode_tagged(key, self._encode(value))
 
     def committed(self) -> None:
         """The frozen elements are on disk."""

@@ -7,6 +7,8 @@ record in the backend carries.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from storage.records import TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET
 
 TYPE_NAMES: dict[int, str] = {
@@ -25,6 +27,7 @@ class Entry:
     __slots__ = ("disk_expires_ms", "expires_ms")
 
     kind = 0
+    timed: ClassVar[bool] = False  # whether parts of it may expire (``hash_timed.py``)
 
     def __init__(self, expires_ms: int = 0, disk_expires_ms: int = 0) -> None:
         self.expires_ms = expires_ms

@@ -10,11 +10,13 @@ from durable_redis.objects.elements import Elements
 from durable_redis.objects.expanded import FORM_EXPANDED, Expanded, Store
 from durable_redis.objects.hash import Hash
 from durable_redis.objects.limits import EncodingLimits
+from durable_redis.objects.timed_value import decode_value, encode_value
 from storage.backends.base import Reader
 
 
-def _as_it_is(value: bytes) -> bytes:
-    return value
+def hash_elements(reader: Reader, number: int, count: int = 0) -> Elements:
+    """The fields of hash ``number``, of which ``count`` are on disk."""
+    return Elements(reader, number, count, encode_value, decode_value)
 
 
 class ExpandedHash(Expanded, Hash):
@@ -31,7 +33,7 @@ class ExpandedHash(Expanded, Hash):
     @classmethod
     def of(cls, plain: Hash, reader: Reader, number: int) -> ExpandedHash:
         """The same content and expiry, on its way to disk as collection ``number``."""
-        made = cls(Elements(reader, number, 0, _as_it_is, _as_it_is), plain.payload_bytes, plain.hashtable)
+        made = cls(hash_elements(reader, number), plain.payload_bytes, plain.hashtable)
         made.expires_ms, made.disk_expires_ms = plain.expires_ms, plain.disk_expires_ms
         for field, value in plain.items():
             made.elements.set(field, value)
@@ -41,8 +43,7 @@ class ExpandedHash(Expanded, Hash):
     def load(cls, reader: Reader, body: bytes) -> ExpandedHash:
         """What :meth:`encode_body` has written."""
         number, count, payload_bytes, hashtable = unpack(body)
-        elements = Elements(reader, number, count, _as_it_is, _as_it_is)
-        return cls(elements, payload_bytes, hashtable)
+        return cls(hash_elements(reader, number, count), payload_bytes, hashtable)
 
     @property
     def stores(self) -> tuple[Store, ...]:

@@ -15,7 +15,7 @@ from storage.backends.base import Reader
 
 
 def _encode(value: bool) -> bytes:
-    return b""
+    return b"\0"  # the tag; there is no content
 
 
 def _decode(raw: bytes) -> bool:

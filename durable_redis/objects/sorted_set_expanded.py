@@ -16,7 +16,7 @@ from durable_redis.objects.sorted_set import Bound, SortedSet
 from durable_redis.objects.tree_nodes import NodeCodec
 from storage.backends.base import Reader
 
-_SCORE: Final = struct.Struct("<d")
+_SCORE: Final = struct.Struct("<xd")  # behind the tag, which is 0
 
 
 def _decode_score(raw: bytes) -> float:
@@ -40,9 +40,10 @@ def _pair(parts: list[Any]) -> list[tuple[float, bytes]]:
 _CODEC: Final = NodeCodec(ordered=True, item_bytes=_item_bytes, flatten=_flatten, restore=_pair)
 
 
-def _tree(
+def ordered_tree(
     reader: Reader, number: int, count: int = 0, root: int = 0, next_node: int = 1, height: int = 0
 ) -> CountedTree:
+    """The order of (number, name) pairs of collection ``number``."""
     return CountedTree(
         reader,
         number,
@@ -70,7 +71,7 @@ class ExpandedSortedSet(Expanded, SortedSet):
     def of(cls, plain: SortedSet, reader: Reader, number: int) -> ExpandedSortedSet:
         """The same content and expiry, on its way to disk as collection ``number``."""
         elements = Elements(reader, number, 0, _SCORE.pack, _decode_score)
-        made = cls(elements, _tree(reader, number), plain.payload_bytes, plain.skiplist)
+        made = cls(elements, ordered_tree(reader, number), plain.payload_bytes, plain.skiplist)
         made.expires_ms, made.disk_expires_ms = plain.expires_ms, plain.disk_expires_ms
         for score, member in plain.slice(0, len(plain)):
             elements.set(member, score)
@@ -82,7 +83,7 @@ class ExpandedSortedSet(Expanded, SortedSet):
         """What :meth:`encode_body` has written."""
         number, count, payload_bytes, skiplist, root, next_node, height = unpack(body)
         elements = Elements(reader, number, count, _SCORE.pack, _decode_score)
-        tree = _tree(reader, number, count, root, next_node, height)
+        tree = ordered_tree(reader, number, count, root, next_node, height)
         return cls(elements, tree, payload_bytes, skiplist)
 
     @property

@@ -24,6 +24,7 @@ from durable_redis.objects import counted_tree
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.entry import Value, expires_of
 from durable_redis.objects.hash import Hash
+from durable_redis.objects.hash_timed import HasDeadlines
 from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
@@ -72,7 +73,11 @@ def content_of(value: Value) -> object:
         content = dict(value.items())
         assert len(content) == len(value)
         assert value.payload_bytes == sum(len(field) + len(data) for field, data in content.items())
-        return content
+        deadlines = {}
+        if isinstance(value, HasDeadlines):
+            deadlines = {field: value.deadline(field) for field in content}
+            assert value.next_ms == min(filter(None, deadlines.values()), default=0)
+        return content, {field: ms for field, ms in deadlines.items() if ms}
     if isinstance(value, Set):
         members = set(value)
         assert len(members) == len(value)
@@ -165,7 +170,15 @@ class Driver:
             keyspace.apply(db, (b"DEL", key))
         elif kind in (14, 15, 16, 17) and (not exists or isinstance(old, Hash)):
             fields = [b"f%d" % rng.randrange(12) for _ in range(rng.randint(1, 5))]
-            if kind < 17 or not exists:
+            if kind == 16 and isinstance(old, Hash):
+                there = [field for field in dict.fromkeys(fields) if old.get(field) is not None]
+                count = b"%d" % len(there)
+                if there and rng.random() < 0.7:
+                    deadline = b"%d" % rng.randrange(9000, 9005)
+                    keyspace.apply(db, (b"HPEXPIREAT", key, deadline, b"FIELDS", count, *there))
+                elif there:
+                    keyspace.apply(db, (b"HPERSIST", key, b"FIELDS", count, *there))
+            elif kind < 17 or not exists:
                 pairs = [word for field in fields for word in (field, b"%d" % rng.randrange(100))]
                 keyspace.apply(db, (b"HSET", key, *pairs))
             else:

@@ -15,6 +15,7 @@ from durable_redis.commands.table import Command
 from durable_redis.config.option import State
 from durable_redis.config.options import OPTIONS
 from tests.support.client import ErrorReply
+from tests.support.oracle_commands import FIELD_EXPIRY
 from tests.support.servers import OracleServer
 from tests.support.whole_engine import WholeEngine
 from tools.docs.__main__ import PAGE, main
@@ -26,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text("utf-8")
 NAMED_FILES = sorted({name for name in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in name})
 MEASURED = {"docs/benchmarks.md": "make bench"}
-NEWER_THAN_ORACLE = {"WAITAOF", "CLIENT|NO-TOUCH", "CLIENT|SETINFO", "CLUSTER|MYSHARDID"}
+NEWER_THAN_ORACLE = {"WAITAOF", "CLIENT|NO-TOUCH", "CLIENT|SETINFO", "CLUSTER|MYSHARDID"} | FIELD_EXPIRY
 PYTHON_FILES = sorted(
     path for package in ("durable_redis", "storage", "tools") for path in (REPOSITORY / package).rglob("*.py")
 )

@@ -37,6 +37,14 @@ class FakeLog:
     durable: int = 0
 
 
+class FakeTransactions:
+    """Ends what a client has queued, as RESET asks for."""
+
+    def end(self, client: Client) -> None:
+        """Forget the client's transaction."""
+        client.transaction = None
+
+
 class FakeWaiting:
     """Notes who was let go: the client's number, and whether with an error."""
 
@@ -76,6 +84,7 @@ class FakeServer(FakeEngine):
         self.messages = Messages(self.keyspace, self.clients)
         self.refreshed: list[int] = []
         self.killed: list[int] = []
+        self.transactions = FakeTransactions()
         self.waiting = FakeWaiting()
         self.pause = FakePause()
         self.log = FakeLog()

@@ -13,8 +13,10 @@ from durable_redis.commands.table import Command, Flag, KeySpec
 from durable_redis.errors import ReplyError
 from durable_redis.resp.replies import SetReply
 
-NEWER_THAN_ORACLE = frozenset({"WAITAOF", "CLIENT|NO-TOUCH", "CLIENT|SETINFO"})
-"""Commands of Redis 7.2 and of our own, which redis-server 7.0 does not know."""
+_FIELD_EXPIRY = "HEXPIRE HEXPIREAT HEXPIRETIME HPERSIST HPEXPIRE HPEXPIREAT HPEXPIRETIME HPTTL HTTL"
+FIELD_EXPIRY = frozenset(_FIELD_EXPIRY.split(" "))
+NEWER_THAN_ORACLE = FIELD_EXPIRY | {"WAITAOF", "CLIENT|NO-TOUCH", "CLIENT|SETINFO"}
+"""Commands of Redis 7.2 and 7.4 and of our own, which redis-server 7.0 does not know."""
 
 
 class Oracle:
