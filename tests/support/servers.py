@@ -163,6 +163,11 @@ class ServerProcess:
             time.sleep(0.02)
         raise ServerFailed(f"{self.name} does not answer PING:\n{self.output()}")
 
+    def resident_bytes(self) -> int:
+        """The memory that the process has in RAM."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmRSS"))
+
     def client(self, timeout_s: float = 20.0) -> Client:
         """A new connection, over TCP."""
         return Client(("127.0.0.1", self.port), timeout_s)
