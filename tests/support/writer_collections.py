@@ -1,4 +1,4 @@
-"""Writes to hashes, lists, sets and sorted sets, and what the collection holds afterwards.
+"""Writes to hashes, lists, sets, sorted sets and streams, and what the collection holds afterwards.
 
 Content is bytes, so that it can be compared and kept like a string's: one line an element, ``field=value`` or
 ``score member``, sorted where the type has no order of its own.
@@ -10,8 +10,10 @@ import random
 from typing import Any, Final
 
 from tests.support.client import Client, Word
+from tests.support.writer_streams import READ as STREAM_READ
+from tests.support.writer_streams import change_stream, read_stream
 
-KINDS: Final = (b"h", b"l", b"s", b"z")
+KINDS: Final = (b"h", b"l", b"s", b"z", b"x")
 ELEMENTS_MAX: Final = 60
 READS: Final[dict[bytes, tuple[Word, ...]]] = {
     b"string": ("GET",),
@@ -26,6 +28,8 @@ def change(
     kind: bytes, key: bytes, content: bytes, mark: bytes, rng: random.Random
 ) -> tuple[list[Word], bytes | None]:
     """A random write to a collection, and its content afterwards; None when it is empty, so gone."""
+    if kind == b"x":
+        return change_stream(key, content, mark, rng, ELEMENTS_MAX)
     lines = content.split(b"\n") if content else []
     shrinks = rng.random() < (0.9 if len(lines) >= ELEMENTS_MAX else 0.3)
     name = b"%d" % rng.randrange(ELEMENTS_MAX)
@@ -57,7 +61,12 @@ def change(
 def read_contents(client: Client, keys: list[bytes]) -> list[bytes]:
     """What keys of any of these types, or strings, hold."""
     kinds = client.pipeline([("TYPE", key) for key in keys])
-    requests = [(READS[kind][0], key, *READS[kind][1:]) for kind, key in zip(kinds, keys, strict=True)]
+    requests: list[tuple[Word, ...]] = [
+        ("XINFO", "STREAM", key, *STREAM_READ)
+        if kind == b"stream"
+        else (READS[kind][0], key, *READS[kind][1:])
+        for kind, key in zip(kinds, keys, strict=True)
+    ]
     replies = client.pipeline(requests)
     return [_content(bytes(kind), reply) for kind, reply in zip(kinds, replies, strict=True)]
 
@@ -65,6 +74,8 @@ def read_contents(client: Client, keys: list[bytes]) -> list[bytes]:
 def _content(kind: bytes, reply: Any) -> bytes:
     if kind == b"string":
         return bytes(reply)
+    if kind == b"stream":
+        return read_stream(reply)
     if kind == b"hash":
         reply = sorted(b"=".join(pair) for pair in zip(reply[::2], reply[1::2], strict=True))
     elif kind == b"set":
