@@ -29,6 +29,7 @@ from durable_redis.objects.limits import EncodingLimits
 from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
 from durable_redis.objects.sorted_set import SortedSet
+from durable_redis.objects.stream import Stream
 from durable_redis.objects.string import string_data
 from storage.wal.log import payload_of
 from tests.support.simbackend import SimBackend
@@ -92,6 +93,18 @@ def content_of(value: Value) -> object:
         assert len(order) == len(value)
         assert all(value.score(member) == score for score, member in order)
         return order
+    if isinstance(value, Stream):
+        groups = {
+            name: (
+                group.last_id,
+                [(id, found.consumer.name, found.delivered_ms, found.count) for id, found in group.range()],
+                [(one.name, one.seen_ms, list(one.pending())) for one in group.consumers_by_name()],
+            )
+            for name, group in value.groups.items()
+        }
+        entries = list(value.range())
+        assert len(entries) == len(value)
+        return entries, groups, value.last_id, value.max_deleted_id, value.entries_added
     return bytes(string_data(value))
 
 
@@ -130,7 +143,7 @@ class Driver:
         rng, keyspace = self.rng, self.keyspace
         db = keyspace.database(rng.randrange(3))
         key, other = rng.choice(KEYS), rng.choice(KEYS)
-        kind = rng.randrange(34)
+        kind = rng.randrange(42)
         old = db.find(key)
         exists = old is not None
         if rng.random() < 0.05:
@@ -195,6 +208,8 @@ class Driver:
                 keyspace.apply(db, (b"ZREM", key, *members))
         elif 26 <= kind < 34 and (not exists or isinstance(old, List)):
             self.apply_to_list(db, key, old)
+        elif kind >= 34 and (not exists or isinstance(old, Stream)):
+            keyspace.apply(db, self.change_of_stream(key, old))
         elif kind == 13 and rng.random() < 0.4:
             keyspace.apply(db, rng.choice(((b"FLUSHDB",), (b"FLUSHALL",), (b"SWAPDB", b"0", b"1"))))
 
@@ -219,6 +234,38 @@ class Driver:
             )
         )
         self.keyspace.apply(db, words)
+
+    def change_of_stream(self, key: bytes, old: Value | None) -> tuple[bytes, ...]:
+        rng = self.rng
+        if not isinstance(old, Stream):
+            return (b"XADD", key, b"1-1", b"f", b"v")
+        entries = [id for id, _ in old.range()]
+        name = rng.choice((b"g1", b"g2"))
+        group = old.groups.get(name)
+        some = [b"%d-%d" % rng.choice(entries) for _ in range(rng.randint(1, 3))] if entries else []
+        choice = rng.randrange(10)
+        if choice == 0 and some:
+            return (b"XDEL", key, *dict.fromkeys(some))
+        if choice == 1:
+            return (b"XTRIM", key, b"MAXLEN", b"=", b"%d" % rng.randrange(1, 12))
+        if choice == 2 and some:
+            return (b"XTRIM", key, b"MINID", b"=", some[0])
+        if choice == 3:
+            if group is None:
+                return (b"XGROUP", b"CREATE", key, name, b"0-0", b"ENTRIESREAD", b"-1")
+            consumer = rng.choice((b"c1", b"c2"))
+            if all(one.name != consumer for one in group.consumers_by_name()):
+                return (b"XGROUP", b"CREATECONSUMER", key, name, consumer)
+            forms = ((b"DESTROY", key, name), (b"DELCONSUMER", key, name, consumer))
+            return (b"XGROUP", *rng.choice(forms))
+        if choice in (4, 5) and group is not None and some:
+            times = (b"TIME", b"%d" % rng.randrange(100), b"RETRYCOUNT", b"1", b"FORCE", b"JUSTID")
+            consumer = rng.choice((b"c1", b"c2"))
+            return (b"XCLAIM", key, name, consumer, b"0", *dict.fromkeys(some), *times, b"LASTID", some[0])
+        if choice == 6 and group is not None and (pending := [id for id, _ in group.range()]):
+            return (b"XACK", key, name, b"%d-%d" % rng.choice(pending))
+        id = b"%d-%d" % (old.last_id[0] + rng.randrange(1, 3), rng.randrange(3))
+        return (b"XADD", key, id, b"f", b"%d" % rng.randrange(100), b"g", b"x" * rng.randrange(30))
 
     def check(self) -> None:
         """The backend is consistent in itself, whenever it is looked at."""
