@@ -81,6 +81,9 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
         if len(argv) > 2:
             raise syntax_error()
         raise ReplyError("ERR No shutdown in progress.")
+    busy = ctx.server.scripts.busy_error
+    if busy is not None and b"nosave" not in options:
+        raise busy
     ctx.server.shutdown = "save"
     return NO_REPLY
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from durable_redis.config.kinds import Enum, Text
+from durable_redis.config.kinds import LONG_MAX, Enum, Integer, Text
 from durable_redis.config.option import Option, in_group
 
 PROCESS: Final = in_group(
@@ -39,5 +39,13 @@ PROCESS: Final = in_group(
         "Who may change options with CONFIG SET that could be used to take over the machine: nobody, "
         "everybody, or clients on this machine.",
         mutable=False,
+    ),
+    Option(
+        "busy-reply-threshold",
+        Integer(0, LONG_MAX),
+        "5000",
+        "Milliseconds after which a script counts as slow: other clients are then answered BUSY, and SCRIPT KILL, "
+        "FUNCTION KILL and SHUTDOWN NOSAVE may end it.",
+        aliases=("lua-time-limit",),
     ),
 )

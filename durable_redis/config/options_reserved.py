@@ -163,13 +163,6 @@ NOT_BUILT: Final = in_group(
     "not built yet",
     *in_state(
         State.RESERVED,
-        Option(
-            "busy-reply-threshold",
-            Integer(0, LONG_MAX),
-            "5000",
-            "Milliseconds after which a script counts as slow.",
-            aliases=("lua-time-limit",),
-        ),
         Option("slowlog-log-slower-than", Integer(-1, LONG_MAX), "10000", "Microseconds of a slow command."),
         Option("slowlog-max-len", Integer(0, LONG_MAX), "128", "Entries of SLOWLOG."),
         Option("latency-monitor-threshold", Integer(0, LONG_MAX), "0", "Milliseconds of a latency event."),

@@ -42,6 +42,7 @@ from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.messages import Messages, check_subscriber
 from durable_redis.engine.pausing import Pause
 from durable_redis.engine.recovery import OpenStorage
+from durable_redis.engine.scripts import Scripts, is_counted
 from durable_redis.engine.statistics import Statistics
 from durable_redis.engine.transactions import UNQUEUED, Transactions
 from durable_redis.engine.waiting import Waiting
@@ -113,6 +114,7 @@ class Engine:
         self.watching = Watching(self.keyspace, self.refresh_gates)
         self.fast = FastCommands(self.unsynced, self.watching.names)
         self.transactions = Transactions(self)
+        self.scripts = Scripts(self)
         self.maintenance = Maintenance(self)
         self.access = Access(self, commands)
         self.access.load_configured(config.user_lines)
@@ -306,14 +308,15 @@ class Engine:
         """
         if self._nested_bytes > LARGE_EFFECT_BYTES and command.flags & Flag.WRITE:
             self.reserve(sum(map(len, argv)))
-        before = len(self._effects)
+        before, bytes_before = len(self._effects), self._nested_bytes
         try:
             reply = self.perform(client, command, argv)
         finally:
-            for _, effect in islice(self._effects, before, None):
-                self._nested_bytes += sum(map(len, effect)) + 32 * len(effect)
+            if self._nested_bytes == bytes_before:  # else a script in EXEC has counted its own
+                for _, effect in islice(self._effects, before, None):
+                    self._nested_bytes += sum(map(len, effect)) + 32 * len(effect)
             if self.messages.invalidation.noted:
-                self.messages.invalidation.flush(client)
+                self.messages.invalidation.flush(self.scripts.caller or client)
         if client.tracking is not None:
             self.messages.invalidation.remember(client, command, argv)
         if isinstance(reply, Wait):
@@ -337,6 +340,8 @@ class Engine:
 
     def _finish(self, client: Client) -> None:
         """The outermost command is done: log what it has applied, and tell who wants to know."""
+        if self.scripts.running is not None:
+            return  # somebody else's command while a script runs: what is there to log is the script's
         if self._effects:
             self.flush_effects(client)
             if self.waiting.blocked.ready:
@@ -360,15 +365,36 @@ class Engine:
             queues = command.name not in UNQUEUED
         if client.permissions is not None:
             self.access.demand(client, client.permissions, command, argv)
-        takes_memory = queues or flags & Flag.DENYOOM
+        if self.scripts.running is None:
+            self.check_room(flags, argv, takes_memory=bool(queues or flags & Flag.DENYOOM))
+        if client.subscriptions is not None:
+            check_subscriber(client, command)
+        if self.scripts.running is not None and not command.flags & Flag.ALLOW_BUSY:
+            busy = self.scripts.busy_error
+            assert busy is not None
+            raise busy
+
+    def check_room(self, flags: Flag, argv: list[bytes], *, takes_memory: bool) -> None:
+        """Raise if there is no memory, or no disk, for a command with these flags."""
         if takes_memory and self.maintenance.evicting and not self.maintenance.make_room():
             raise ReplyError(OUT_OF_MEMORY)
         if self.disk_full and flags & Flag.WRITE:
             if flags & Flag.DENYOOM:
                 raise ReplyError(DISK_FULL)
             self._check_log_room(argv)
-        if client.subscriptions is not None:
-            check_subscriber(client, command)
+
+    def check_script(self, no_writes: bool, allow_oom: bool) -> None:
+        """Raise if a script that says what it does may not run now."""
+        if no_writes:
+            return
+        if self.disk_full:
+            raise ReplyError(DISK_FULL)
+        self.check_room(Flag.DENYOOM, [], takes_memory=not allow_oom)
+
+    def find_command(self, argv: list[bytes]) -> Command:
+        """The command that ``argv`` names; raises as ``lookup.py`` says."""
+        command = self._lookup.known.get(argv[0])
+        return command if command is not None else self._lookup.find(argv)
 
     def _check_log_room(self, argv: list[bytes]) -> None:
         """On a full disk, deletions and the like go into log that has been prepared, while there is some."""
@@ -378,11 +404,16 @@ class Engine:
 
     def reply_error(self, client: Client, error: ReplyError) -> None:
         """Answer with an error, and count it."""
+        if not is_counted(error):
+            self.count_error(error)
+        encode(error, client.protocol, client.out)
+
+    def count_error(self, error: ReplyError) -> None:
+        """Note an error for INFO."""
         code = str(error).split(" ", 1)[0]
         self.statistics.error_replies += 1
         if len(self.statistics.errors) < 128 or code in self.statistics.errors:
             self.statistics.errors[code] = self.statistics.errors.get(code, 0) + 1
-        encode(error, client.protocol, client.out)
 
     # -- effects ---------------------------------------------------------------------------------------------
 

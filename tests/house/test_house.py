@@ -26,6 +26,7 @@ LAYERS = (
     ("net",),
     ("engine", "replication", "persistence"),
     ("acl",),
+    ("scripting",),
     ("commands",),
     ("keyspace",),
     ("objects",),

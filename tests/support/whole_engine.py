@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "hll-sparse-max-bytes": 3000,
     "notify-keyspace-events": "",
     "tracking-table-max-keys": 1_000_000,
+    "busy-reply-threshold": 5000,
 }
 
 
