@@ -26,6 +26,7 @@ from durable_redis.engine.script_source import ScriptFlags, split_script
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import Encoded, Reply
+from durable_redis.scripting.host import Random
 from durable_redis.scripting.interpreter import MEMORY_BYTES_MAX, Interpreter, ScriptError, Services
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Scripts:
         self.exit_at_once: Callable[[], None] = _cannot_exit  # the same
         self.cached: dict[bytes, tuple[ScriptFlags, int]] = {}
         self._eval: Interpreter | None = None
+        self._random = Random()  # one for all scripts, as in Redis
 
     @property
     def caller(self) -> Client | None:
@@ -235,6 +237,7 @@ class Scripts:
             set_protocol,
             lambda: self.client.protocol,
             self._may_execute,
+            self._random,
         )
 
     def _log(self, level: int, text: bytes) -> None:

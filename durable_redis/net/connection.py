@@ -108,7 +108,7 @@ class Connection:
             if shape is not None and self._receive_shaped(data, client, reactor, shape):
                 return
         if self.parser is not None or not client.authenticated or _is_suspect(data):
-            self._receive_strictly(data)
+            self.receive_strictly(data)
             return
         engine = reactor.engine
         gets = reactor.reader.gets
@@ -201,7 +201,7 @@ class Connection:
             return
         offset = reactor.rest_offset(data, count)
         if offset >= 0:
-            self._receive_strictly(data[offset:])
+            self.receive_strictly(data[offset:])
             return
         parser = self._start_parser()
         try:
@@ -218,7 +218,7 @@ class Connection:
         parser.authenticated = self.client.authenticated
         return parser
 
-    def _receive_strictly(self, data: bytes) -> None:
+    def receive_strictly(self, data: bytes) -> None:
         """Execute what the strict parser finds; back to the hot path when nothing is left over."""
         parser = self.parser or self._start_parser()
         try:

@@ -323,6 +323,14 @@ class Reactor:
         lag = behind / self.engine.config.get_int("checkpoint-wal-bytes")
         return BACKGROUND_SHARE * max(1.0, lag) if lag < LAG_MAX else BACKGROUND_SHARE_MAX
 
+    def client_connection(self, client: Client) -> Connection | None:
+        """The connection of a client, if it has one."""
+        return self._by_client.get(client.id)
+
+    def poll_now(self) -> list[tuple[int, int]]:
+        """What is ready, without waiting."""
+        return self._epoll.poll(0, READY_SOCKETS_MAX)
+
     def _special(self, fd: int) -> None:
         if fd == self.workers.wake_fd:
             self.workers.take_finished()

@@ -24,6 +24,7 @@ from durable_redis.engine.engine import Engine
 from durable_redis.engine.maintenance import machine_memory_bytes
 from durable_redis.engine.recovery import StorageOptions, open_storage
 from durable_redis.heap import hold_thresholds
+from durable_redis.net.busy import BusyTurns
 from durable_redis.net.descriptors import check_clients, fit_clients
 from durable_redis.net.listeners import open_listeners
 from durable_redis.net.reactor import Reactor
@@ -80,6 +81,8 @@ def _start(config: Config, clock: Clock) -> tuple[Engine, Reactor]:
     reactor = Reactor(engine)
     reactor.acceptor.handshakes.options_changed()
     engine.peers = reactor
+    engine.scripts.while_busy = BusyTurns(reactor).serve
+    engine.scripts.exit_at_once = _exit_at_once
     for listener in listeners:
         reactor.acceptor.listen(listener)
         logger.info("listening on %s", listener.name)
@@ -109,6 +112,12 @@ def _die(error: BaseException) -> NoReturn:
     logger.critical("storage failed, stopping without further replies: %s", error)
     os.write(2, f"durable-redis-server: {error} ({getattr(error, 'hint', '')})\n".encode())
     os._exit(1)
+
+
+def _exit_at_once() -> NoReturn:
+    """SHUTDOWN NOSAVE in the middle of a script that has written: the next start replays what was acknowledged."""
+    logger.warning("ending at once: a script that has written was stopped half-way, and is forgotten")
+    os._exit(0)
 
 
 async def _watch_signals(signals: AsyncIterator[int], engine: Engine) -> None:

@@ -37,7 +37,7 @@ class ScriptError(ReplyError):
     """A script has failed; ``counted`` says that the error was counted when the command in it failed."""
 
     def __init__(self, text: str, counted: bool = False) -> None:
-        super().__init__(text)
+        super().__init__(text.replace("\r", " ").replace("\n", " "))
         self.counted = counted
 
 
@@ -62,6 +62,7 @@ class Services:
     set_protocol: Callable[[int], None]
     protocol: Callable[[], int]
     may_execute: Callable[[list[bytes]], bool | None]  # None: there is no such command
+    random: Random
 
 
 def _deny(_object: object, _name: object, _is_setting: bool) -> object:
@@ -89,7 +90,7 @@ class Interpreter:
         self._failure: BaseException | None = None
         self._registering: list[RegisteredFunction] = []
         self.check_function: Callable[[RegisteredFunction], str | None] = _accept
-        random = Random()
+        random = services.random
         host = self._lua.table_from(
             {
                 name.encode(): function

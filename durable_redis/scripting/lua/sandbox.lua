@@ -423,7 +423,7 @@ local function finish_pcall(ok, ...)
 end
 
 function globals.pcall(...)
-  if select("#", ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
+  if select("#", ...) == 0 then return false, "attempt to call a nil value" end
   return finish_pcall(pcall(...))
 end
 

@@ -3,7 +3,7 @@
 local M, host = ...
 local type, tonumber, tostring, select, error = type, tonumber, tostring, select, error
 local char, byte, sub, find, rep, reverse = string.char, string.byte, string.sub, string.find, string.rep, string.reverse
-local concat, unpack = table.concat, unpack
+local concat, unpack, floor, log = table.concat, unpack, math.floor, math.log
 local int_bytes, bytes_int, float_bytes, bytes_float = host.int_bytes, host.bytes_int, host.float_bytes, host.bytes_float
 local bad_argument, type_name, library_function = M.bad_argument, M.type_name, M.library_function
 
@@ -28,7 +28,7 @@ local function each(name, spec, item, start)
       big = option == ">"
     elseif option == "!" then
       local wanted = number(ALIGNMENT)
-      if wanted == 0 or 2 ^ math.floor(math.log(wanted) / math.log(2) + 0.5) ~= wanted then
+      if wanted == 0 or 2 ^ floor(log(wanted) / log(2) + 0.5) ~= wanted then
         error("alignment " .. wanted .. " is not a power of 2", 0)
       end
       align = wanted
@@ -91,7 +91,7 @@ struct.pack = library_function(function(...)
     elseif option == "c" or option == "s" then
       raw = take("string")
       if size == 0 then size = #raw end
-      if #raw < size then bad_argument(used, "pack", "string too short") end
+      if #raw < size then bad_argument(used + 1, "pack", "string too short") end
       raw = sub(raw, 1, size)
       if option == "s" then raw = raw .. "\0" end
     else
