@@ -6,6 +6,7 @@
     node           'E' collection(8) 't' number(8)  ->  crc32c(4) tag(1) node
     stream node    'E' collection(8) 's' ms(8) seq(8)  ->  crc32c(4) tag(1) stream node
     dead           'D' collection(8)             ->  empty
+    library        'F' name                      ->  crc32c(4) tag(1) source
     state          'M' "state"                   ->  JSON
 
 Pure functions.  ``place`` orders keys by cluster slot and then by more hash bits, so it is a SCAN cursor
@@ -202,6 +203,16 @@ def dead_key(collection: int) -> bytes:
 def parse_dead_key(raw: bytes) -> int:
     """The number of the collection to be swept."""
     return int(_COLLECTION_PREFIX.unpack(raw)[1])
+
+
+def library_key(name: bytes) -> bytes:
+    """The backend key of a library of functions."""
+    return b"F" + name
+
+
+def library_range() -> tuple[bytes, bytes]:
+    """Backend keys that enclose all libraries."""
+    return b"F", b"G"
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from durable_redis.keyspace.libraries import name_of
 from durable_redis.objects.codec import decode_value
 from durable_redis.objects.collection import Collection
 from durable_redis.objects.expanded import Expanded
@@ -26,6 +27,7 @@ from storage.records import (
     State,
     decode_element,
     decode_record,
+    library_range,
     parse_dead_key,
     parse_expiry_key,
     parse_key_record_key,
@@ -79,6 +81,9 @@ def check_backend(reader: Reader) -> list[str]:
     problems += _check_counts(state, keys, expiring)
     problems += _check_expiry_index(reader, state, expiring, waking)
     problems += _check_elements(reader, collections, dying)
+    for raw, record in walk(reader, *library_range()):
+        if name_of(decode_element(raw, record)) != raw[1:]:
+            problems.append(f"library {raw[1:]!r} has another name in its first line")
     return problems
 
 

@@ -37,6 +37,7 @@ from durable_redis.engine.access import Access
 from durable_redis.engine.background import Background
 from durable_redis.engine.durability import Durability
 from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
+from durable_redis.engine.functions import Functions
 from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.messages import Messages, check_subscriber
@@ -115,6 +116,7 @@ class Engine:
         self.fast = FastCommands(self.unsynced, self.watching.names)
         self.transactions = Transactions(self)
         self.scripts = Scripts(self)
+        self.functions = Functions(self)
         self.maintenance = Maintenance(self)
         self.access = Access(self, commands)
         self.access.load_configured(config.user_lines)

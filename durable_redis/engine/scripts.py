@@ -84,6 +84,7 @@ class Scripts:
         self.while_busy: Callable[[], None] = _nothing  # set by ``net``
         self.exit_at_once: Callable[[], None] = _cannot_exit  # the same
         self.cached: dict[bytes, tuple[ScriptFlags, int]] = {}
+        self.check_loading: Callable[[], bytes | None] = _may_go_on  # the code of a library runs
         self._eval: Interpreter | None = None
         self._random = Random()  # one for all scripts, as in Redis
 
@@ -310,7 +311,7 @@ class Scripts:
         """Called from within a running script: the error that ends it, if it has to end."""
         running = self.running
         if running is None:
-            return None  # the code of a library, which is being loaded
+            return self.check_loading()
         elapsed_ms = (time.monotonic() - running.started) * 1000
         if elapsed_ms < self._engine.config.get_int("busy-reply-threshold"):
             return None
@@ -368,6 +369,10 @@ def _asks_to_wait(argv: list[bytes]) -> bool:
 def is_counted(error: ReplyError) -> bool:
     """Whether an error was counted when the command in the script failed."""
     return isinstance(error, ScriptError) and error.counted
+
+
+def _may_go_on() -> None:
+    """Nothing is being loaded."""
 
 
 def _nothing() -> None:

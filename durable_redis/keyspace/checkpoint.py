@@ -71,6 +71,7 @@ class Checkpoint:
             batch.delete(raw)
         self._done: set[tuple[int, bytes]] = set()
         self._index_puts: dict[tuple[int, bytes], int] = {}  # what encode_one has put into the expiry index
+        keyspace.libraries.freeze(batch)
         keyspace.expiry.freeze()
 
     def _freeze_collections(self) -> list[_FrozenCollection]:
@@ -170,6 +171,7 @@ class Checkpoint:
     def committed(self) -> Iterator[None]:
         """The backend has it: forget the frozen entries, in steps (half a million take 30 ms)."""
         self._keyspace.expiry.committed()
+        self._keyspace.libraries.committed()
         for _, _, collection, _ in self._collections:
             for store in collection.stores:
                 store.committed()
@@ -195,6 +197,7 @@ class Checkpoint:
         self._keyspace.stale_expiry = stale
         self._keyspace.dead_index.extend(self._dead_index)
         self._keyspace.expiry.rolled_back()
+        self._keyspace.libraries.rolled_back()
 
 
 def guarded(job: Callable[[], None]) -> Callable[[], StorageError | None]:

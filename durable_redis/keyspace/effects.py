@@ -227,6 +227,11 @@ def flush_all(keyspace: Keyspace, db: Database, effect: Effect) -> None:
     keyspace.flush_all()
 
 
+def change_libraries(keyspace: Keyspace, db: Database, effect: Effect) -> None:
+    """``FUNCTION LOAD REPLACE source``, ``FUNCTION DELETE name``, ``FUNCTION FLUSH``."""
+    keyspace.libraries.apply(effect)
+
+
 def keys_of(effect: Effect) -> Sequence[bytes] | None:
     """The keys that an effect may have changed, whatever database they are in; None for all there are."""
     match effect[0]:
@@ -240,6 +245,8 @@ def keys_of(effect: Effect) -> Sequence[bytes] | None:
             return effect[2:3]
         case b"SWAPDB" | b"FLUSHDB" | b"FLUSHALL":
             return None
+        case b"FUNCTION":
+            return ()
     return effect[1:2]
 
 
@@ -269,6 +276,7 @@ EFFECTS: dict[bytes, Apply] = {
     b"SWAPDB": swap_databases,
     b"FLUSHDB": flush_database,
     b"FLUSHALL": flush_all,
+    b"FUNCTION": change_libraries,
     **COLLECTION_EFFECTS,
     **STREAM_EFFECTS,
 }

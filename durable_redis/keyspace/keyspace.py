@@ -18,6 +18,7 @@ from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import EFFECTS, Effect
 from durable_redis.keyspace.expiry import ExpiryIndex
+from durable_redis.keyspace.libraries import Libraries
 from durable_redis.keyspace.memory import LARGE_ENTRY_BYTES, MemoryBudget, MeteredReader
 from durable_redis.keyspace.shard import Shard
 from durable_redis.objects.codec import expanded_number
@@ -83,6 +84,7 @@ class Keyspace:
         self.rng = rng or random.Random()
         self.limits = EncodingLimits()
         self.expiry = ExpiryIndex(backend)
+        self.libraries = Libraries(backend)
         self.memory = MemoryBudget(self, memory_bytes, self.rng)
         self.reader = MeteredReader(backend, self.memory)
         self.stale_expiry: dict[tuple[int, bytes], int] = {}

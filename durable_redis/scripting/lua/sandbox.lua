@@ -624,7 +624,7 @@ local function register_named(given)
   local name, callback, description, flags
   for key, value in next, given do
     if type(key) ~= "string" then
-      raise("named argument key given to redis.register_function is not a string")
+      raise("unknown argument given to redis.register_function")
     elseif key == "function_name" then
       name = text_of(value)
       if not name then raise("function_name argument given to redis.register_function must be a string") end
