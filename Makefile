@@ -1,5 +1,6 @@
 # make run    serve on 127.0.0.1:6379 with data in ./data; sets everything up first
 # make test   all tests; sets everything up first
+# make test-applications   real applications over the server (packages from PyPI and npm)
 # make bench  compare with redis-server and write docs/benchmarks.md
 # make docs   write docs/commands.md from the command table
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test quick soak lint types bench docs setup oracle clean
+.PHONY: run test test-applications quick soak lint types bench docs setup oracle clean
 
 setup: $(READY)
 
@@ -30,6 +31,12 @@ run: setup
 # Tests wait for disks and processes, so two at a time take two thirds of the time even on two cores.
 test: setup oracle lint types
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+# Real applications, unchanged, over the server: queues, locks, caches, rate limits.
+test-applications: setup
+	$(BIN)/pip install --quiet --editable '.[applications]'
+	npm install --silent --no-audit --no-fund --prefix tests/applications/node || echo "without npm: BullMQ is skipped"
+	$(BIN)/pytest tests/applications $(ARGS)
 
 quick: setup
 	$(BIN)/pytest -m 'not slow and not durability and not differential and not integration' $(ARGS)

@@ -9,7 +9,6 @@ Each option of HELLO takes effect where it stands, so an error leaves what came 
 
 from __future__ import annotations
 
-from durable_redis import REDIS_VERSION
 from durable_redis.commands.context import Context
 from durable_redis.commands.databases import database_argument
 from durable_redis.commands.session import REPLY_ON, REPLY_SKIP, Client
@@ -97,7 +96,7 @@ def hello(ctx: Context, argv: list[bytes]) -> Reply:
     ctx.server.refresh(client)
     return {
         b"server": b"redis",
-        b"version": REDIS_VERSION.encode(),
+        b"version": ctx.server.config.get_str("redis-version").encode(),
         b"proto": protocol,
         b"id": client.id,
         b"mode": b"standalone",

@@ -45,7 +45,7 @@ def server(engine: Engine) -> Fields:
     uptime = max(0, now_ms - engine.started_ms) // 1000
     system = os.uname()
     return {
-        "redis_version": durable_redis.REDIS_VERSION,
+        "redis_version": engine.config.get_str("redis-version"),
         "redis_git_sha1": "00000000",
         "redis_git_dirty": 0,
         "redis_build_id": "0",

@@ -267,18 +267,21 @@ class Reactor:
                         touched.append(connection)
 
     def _take_pushed(self, touched: list[Connection]) -> None:
-        """Let those be sent something who have not asked for it (``engine/messages.py``).
+        """Let those be sent something who have not asked for it (``engine/messages.py``), before all others.
 
-        What they are told of may not be durable.
+        So who has seen the reply to a change can rely on it that caching clients have been sent word.  What
+        they are told of may not be durable.
         """
         engine = self.engine
         shown = engine.durability.tracking and engine.unsynced.hides_something
+        told: list[Connection] = []
         for client in engine.messages.take_pushed():
             connection = self._by_client.get(client.id)
             if connection is not None:
-                touched.append(connection)
+                told.append(connection)
                 if shown:
                     self._shown.add(connection)
+        touched[:0] = told
 
     def _between_turns(self, busy: bool) -> None:
         """Jobs to the workers, timers, the ten-times-a-second work, and a slice for the background."""

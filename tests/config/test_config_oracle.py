@@ -109,7 +109,7 @@ NOT_TOUCHED = {
     "tls-port",  # is refused where the port is opened, and there are no certificates here
     "tls-ciphersuites",  # Python's ssl module cannot choose them
 }
-OURS = ("backend", "wal-", "checkpoint-", "disk-reserve", "collection-")
+OURS = ("backend", "wal-", "checkpoint-", "disk-reserve", "collection-", "redis-version")
 COMPARED = [name for name in Config().names() if name not in NOT_TOUCHED and not name.startswith(OURS)]
 
 

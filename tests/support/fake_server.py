@@ -21,6 +21,7 @@ from tests.support.fake_engine import FakeEngine
 
 DEFAULTS: dict[str, int | str] = {
     "requirepass": "",
+    "redis-version": "7.0.15",
     "aclfile": "",
     "acllog-max-len": 128,
     "acl-pubsub-default": "resetchannels",

@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "appendfsync": "always",
     "wal-sync-mode": "inline",
     "requirepass": "",
+    "redis-version": "7.0.15",
     "aclfile": "",
     "acllog-max-len": 128,
     "acl-pubsub-default": "resetchannels",
