@@ -85,7 +85,7 @@ def function_dump(ctx: Context, argv: list[bytes]) -> Reply:
 
 @command("FUNCTION|RESTORE", arity=-3, flags=WRITE | DENYOOM | NOSCRIPT, acl=_ACL, tips=_EVERYWHERE)
 def function_restore(ctx: Context, argv: list[bytes]) -> Reply:
-    """Load the libraries of a dump: beside those there are, in place of them, or of those with the same names."""
+    """Load the libraries of a dump: beside those there are, in place of all, or of those with its names."""
     if len(argv) > 4:
         raise _syntax(argv)
     policy = argv[3].lower() if len(argv) == 4 else b"append"
@@ -95,9 +95,7 @@ def function_restore(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "FUNCTION|LIST", arity=-2, flags=NOSCRIPT, acl=_ACL, tips=("nondeterministic_output_order",)
-)
+@command("FUNCTION|LIST", arity=-2, flags=NOSCRIPT, acl=_ACL, tips=("nondeterministic_output_order",))
 def function_list(ctx: Context, argv: list[bytes]) -> Reply:
     """The libraries and their functions; with WITHCODE their sources too."""
     with_code, pattern = False, None
@@ -202,6 +200,4 @@ def function_help(ctx: Context, argv: list[bytes]) -> Reply:
 
 def _syntax(argv: list[bytes]) -> ReplyError:
     word = argv[1].decode("latin-1")
-    return ReplyError(
-        f"ERR unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP."
-    )
+    return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP.")

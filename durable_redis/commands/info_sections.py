@@ -137,19 +137,7 @@ def memory(engine: Engine) -> Fields:
         "used_memory_dataset_perc": f"{100 * data / max(used - figures['startup'], 1):.2f}%",
         "total_system_memory": figures["machine"],
         "total_system_memory_human": human_bytes(figures["machine"]),
-        "used_memory_vm_eval": 0,
-        "used_memory_lua": 0,
-        "used_memory_lua_human": human_bytes(0),
-        "used_memory_scripts_eval": 0,
-        "used_memory_vm_functions": 0,
-        "used_memory_vm_total": 0,
-        "used_memory_vm_total_human": human_bytes(0),
-        "used_memory_functions": 0,
-        "used_memory_scripts": 0,
-        "used_memory_scripts_human": human_bytes(0),
-        "number_of_cached_scripts": 0,
-        "number_of_functions": 0,
-        "number_of_libraries": 0,
+        **_script_memory(engine),
         "maxmemory": maximum,
         "maxmemory_human": human_bytes(maximum),
         "maxmemory_policy": config.get_str("maxmemory-policy"),
@@ -170,6 +158,29 @@ def memory(engine: Engine) -> Fields:
         "cache_limit_bytes": budget.limit_bytes,
         "cache_dropped_keys": budget.dropped,
         "cache_cold_reads": sum(db.cold_reads for db in engine.keyspace.open_databases()),
+    }
+
+
+def _script_memory(engine: Engine) -> Fields:
+    """What scripts and functions take: the two states of Lua, and the sources."""
+    scripts, functions = engine.scripts, engine.functions
+    libraries = len(functions.libraries)
+    machines = scripts.memory_bytes + functions.memory_bytes
+    sources = scripts.scripts_bytes + functions.sources_bytes
+    return {
+        "used_memory_vm_eval": scripts.memory_bytes,
+        "used_memory_lua": scripts.memory_bytes,
+        "used_memory_lua_human": human_bytes(scripts.memory_bytes),
+        "used_memory_scripts_eval": scripts.scripts_bytes,
+        "used_memory_vm_functions": functions.memory_bytes,
+        "used_memory_vm_total": machines,
+        "used_memory_vm_total_human": human_bytes(machines),
+        "used_memory_functions": functions.sources_bytes,
+        "used_memory_scripts": sources,
+        "used_memory_scripts_human": human_bytes(sources),
+        "number_of_cached_scripts": len(scripts.cached),
+        "number_of_functions": functions.count,
+        "number_of_libraries": libraries,
     }
 
 

@@ -1,7 +1,7 @@
 """Functions: libraries that are loaded once, kept durably, and called by name.
 
-The keyspace holds their sources, as it holds the data (``keyspace/libraries.py``); here is what Lua has made of
-them.  After a start that is nothing: the libraries run anew when one of them is first asked for.
+The keyspace holds their sources, as it holds the data (``keyspace/libraries.py``); here is what Lua has made
+of them.  After a start that is nothing: the libraries run anew when one of them is first asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOAD_MS_MAX: Final = 500
 FUNCTION_OVERHEAD_BYTES: Final = 200
 _TIMEOUT: Final = b"ERR FUNCTION LOAD timeout"
 _BAD_DUMP: Final = "ERR DUMP payload version or checksum are wrong"
-_BAD_CONTENT: Final = "ERR failed loading functions, the dump holds something else"
+_BAD_CONTENT: Final = "ERR given type is not a function"
 
 logger = logging.getLogger("durable_redis")
 
@@ -49,7 +49,7 @@ class Functions:
         self._libraries: dict[bytes, Library] = {}
         self._owners: dict[bytes, tuple[Library, RegisteredFunction, ScriptFlags]] = {}
         self._interpreter: Interpreter | None = None
-        self._version = 0  # of the keyspace's libraries that these are
+        self._version = -1  # of the keyspace's libraries that these are
         self._loading_since = 0.0
         engine.scripts.check_loading = self._check_loading
 
@@ -59,7 +59,7 @@ class Functions:
     def libraries(self) -> dict[bytes, Library]:
         """The libraries by name; those that the keyspace has are loaded first."""
         kept = self._engine.keyspace.libraries
-        if kept.version != self._version or len(kept.sources) != len(self._libraries):
+        if kept.version != self._version:
             self._forget_all()
             for source in kept.sources.values():
                 try:

@@ -14,7 +14,8 @@ from durable_redis.errors import ReplyError
 
 FLAGS: Final = (b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys")
 BAD_NAME: Final = (
-    "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+    "Library names can only contain letters, numbers, or underscores(_) "
+    "and must be at least one character long"
 )
 _NAME: Final = re.compile(rb"[0-9a-zA-Z_]+")
 

@@ -5,8 +5,8 @@ caller, through the gates that Redis has for scripts.  The engine collects what 
 command is done.  Time stands still while a script runs.
 
 A long script is asked every 100,000 instructions whether it may go on (:meth:`Scripts._tick`).  When it has
-run for ``busy-reply-threshold`` milliseconds, ``while_busy`` lets ``net`` serve the other connections in between:
-they are answered BUSY, unless their command is one of those that may end the script.
+run for ``busy-reply-threshold`` milliseconds, ``while_busy`` lets ``net`` serve the other connections in
+between: they are answered BUSY, unless their command is one of those that may end the script.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 NO_SCRIPT: Final = "NOSCRIPT No matching script. Please use EVAL."
 NOT_BUSY: Final = "NOTBUSY No scripts in execution right now."
 UNKILLABLE: Final = (
-    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the "
-    "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait "
+    "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
 )
 _KILLED: Final = b"ERR Script killed by user with SCRIPT KILL..."
 _STOPPED: Final = b"ERR The server is shutting down"
@@ -47,7 +47,10 @@ _READ_ONLY: Final = "ERR Write commands are not allowed from read-only scripts."
 _WRITES_IN_RO: Final = "ERR Can not execute a script with write flag using *_ro command."
 _DENIED: Final = {
     COMMAND: "ERR The user executing the script can't run this command or subcommand",
-    KEY: "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+    KEY: (
+        "ERR The user executing the script can't access at least one of the keys mentioned in the command "
+        "arguments"
+    ),
     CHANNEL: "ERR The user executing the script can't publish to the channel mentioned in the command",
 }
 _WRITES: Final = Flag.WRITE | Flag.MAY_REPLICATE

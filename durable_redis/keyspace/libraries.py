@@ -1,7 +1,7 @@
 """The libraries of functions, kept like keys: changed by effects, replayed, written by checkpoints.
 
-What a library contains is nobody's business here: a name and a source, which is the whole of it.  They are few
-and small beside the data, so all of them are in memory, and belong to no database: FLUSHALL leaves them.
+What a library contains is nobody's business here: a name and a source, which is the whole of it.  They are
+few and small beside the data, so all of them are in memory, and belong to no database: FLUSHALL leaves them.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ A script runs inside the loop, which stands still meanwhile.  Once it is slow, t
 :meth:`BusyTurns.serve` every 100,000 instructions: connections that have nothing under way are read and
 answered, mostly with BUSY, so that one of them can end the script.  New ones are let in.
 
-Such a reply shows no data, so it leaves at once.  Nothing else of a turn happens here: no new time, no commit,
-no finished jobs, and only the strict parser, since the shared one may be in the middle of the script's chunk.
+Such a reply shows no data, so it leaves at once.  Nothing else of a turn happens here: no new time, no
+commit, no finished jobs, and only the strict parser, since the shared one may be in the middle of the
+script's chunk.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def _die(error: BaseException) -> NoReturn:
 
 
 def _exit_at_once() -> NoReturn:
-    """SHUTDOWN NOSAVE in the middle of a script that has written: the next start replays what was acknowledged."""
+    """SHUTDOWN NOSAVE in a script that has written: the next start replays what was acknowledged."""
     logger.warning("ending at once: a script that has written was stopped half-way, and is forgotten")
     os._exit(0)
 

@@ -6,8 +6,8 @@
     length  = 00xxxxxx | 01xxxxxx +1 byte | 0x80 +4 bytes | 0x81 +8 bytes (big-endian)
     footer  = RDB version (2, little-endian) CRC64 of everything before (8, little-endian)
 
-Dumps are written without compression, which every Redis reads.  What is read may come from anybody: whatever is
-not exactly this is refused, and nothing is believed about sizes that the bytes do not bear out.
+Dumps are written without compression, which every Redis reads.  What is read may come from anybody: whatever
+is not exactly this is refused, and nothing is believed about sizes that the bytes do not bear out.
 
 Source: https://rdb.fnordig.de/file_format.html, and the dumps of redis-server 7.0.15.
 """

@@ -50,8 +50,6 @@ class RegisteredFunction:
     flags: tuple[bytes, ...]
 
 
-
-
 @dataclass(slots=True)
 class Services:
     """What scripts ask of the server."""
@@ -148,9 +146,7 @@ class Interpreter:
         self._demand(sum(map(len, keys)) + sum(map(len, arguments)))
         self._demand(BYTES_PER_VALUE * (len(keys) + len(arguments)))
         table_from = self._lua.table_from
-        done = self._protected(
-            self._module[how], name, table_from(keys), table_from(arguments), protocol
-        )
+        done = self._protected(self._module[how], name, table_from(keys), table_from(arguments), protocol)
         if done[0]:
             return bytes(done[1])
         raise ScriptError(done[1].decode("latin-1"), bool(done[2]))
@@ -223,7 +219,11 @@ class Interpreter:
             if kind is int:
                 return reply
             if kind is bytes:
-                return reply if len(reply) < _HEADROOM_BYTES // 2 or self._has_room(len(reply)) else (None, _NO_MEMORY)
+                return (
+                    reply
+                    if len(reply) < _HEADROOM_BYTES // 2 or self._has_room(len(reply))
+                    else (None, _NO_MEMORY)
+                )
             measure = Measure()
             value = lua_value(reply, self._services.protocol(), measure)
             if not self._has_room(measure.size):

@@ -15,7 +15,9 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-HEADER: Final = b"\x1bLuaQ\x00\x01\x04\x08\x04\x08\x00"  # 5.1, little-endian, int 4, size_t 8, instruction 4, double
+HEADER: Final = (
+    b"\x1bLuaQ\x00\x01\x04\x08\x04\x08\x00"  # 5.1, little-endian, int 4, size_t 8, instruction 4, double
+)
 _GETGLOBAL: Final = 5
 _GETTABLE: Final = 6
 _SELF: Final = 11

@@ -54,6 +54,11 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "The report is that of the allocator which Redis uses.",
     ),
     Refusal(
+        ("SCRIPT DEBUG YES", "SCRIPT DEBUG SYNC"),
+        "ERR the script debugger is not supported",
+        "It is the protocol of Redis's own debugger; `SCRIPT DEBUG NO` is answered with OK.",
+    ),
+    Refusal(
         ("CLUSTER INFO", "ASKING", "READONLY", "READWRITE"),
         "ERR This instance has cluster support disabled",
         "One data set, no slots; every CLUSTER subcommand is answered so, as by Redis without cluster mode.",
@@ -62,6 +67,5 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
 
 NEVER: Final[dict[str, str]] = {
     "SENTINEL": "belongs to the sentinel process; redis-server does not know it either",
-    "SCRIPT|DEBUG": "is the protocol of Redis's own debugger",
 }
 """Commands that will not come, and why; they are unknown."""
