@@ -40,6 +40,7 @@ OURS_ONLY = {
     "collection-compact-bytes",
     "collection-compact-entries",
     "disk-reserve",
+    "redis-version",
 }
 
 
