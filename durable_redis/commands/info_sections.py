@@ -212,7 +212,7 @@ def stats(engine: Engine) -> Fields:
         "expired_time_cap_reached_count": counted.expire_cuts,
         "expire_cycle_cpu_milliseconds": int(counted.expire_seconds * 1000),
         "evicted_keys": keyspace.evicted_keys - counted.evicted_keys_before,
-        "evicted_clients": 0,
+        "evicted_clients": counted.evicted_clients,
         "keyspace_hits": max(0, counted.keyspace_reads - misses),
         "keyspace_misses": misses,
         "total_error_replies": counted.error_replies,

@@ -16,6 +16,7 @@ from durable_redis.config.kinds import (
     Enum,
     Integer,
     Memory,
+    MemoryOrPercent,
     Octal,
     Text,
     Words,
@@ -124,6 +125,14 @@ CLIENTS: Final = in_group(
         "10000",
         "Connections served at the same time; one more is told so and closed. The process's limit of open "
         "files has to allow it (ulimit -n).",
+    ),
+    Option(
+        "maxmemory-clients",
+        MemoryOrPercent(),
+        "0",
+        "Memory that all connections together may take with their input, queued transactions and output, in "
+        "bytes or as a percentage of 'maxmemory'; beyond it those that take most are closed. 0 is no limit. "
+        "CLIENT NO-EVICT spares a connection.",
     ),
     Option(
         "proto-max-bulk-len",

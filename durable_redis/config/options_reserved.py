@@ -17,7 +17,6 @@ from durable_redis.config.kinds import (
     Integer,
     InvalidValue,
     Memory,
-    MemoryOrPercent,
     Text,
     Words,
 )
@@ -168,7 +167,6 @@ NOT_BUILT: Final = in_group(
         Option("latency-monitor-threshold", Integer(0, LONG_MAX), "0", "Milliseconds of a latency event."),
         Option("latency-tracking", Boolean(), "yes", "Keep latencies of each command."),
         Option(PERCENTILES, Percentiles(PERCENTILES), "50 99 99.9", "Percentiles that INFO shows."),
-        Option("maxmemory-clients", MemoryOrPercent(), "0", "Memory for all clients together."),
         Option("cluster-enabled", Boolean(), "no", "Be a node of a cluster.", mutable=False),
     ),
 )

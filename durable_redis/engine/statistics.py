@@ -29,6 +29,7 @@ class Statistics:
     checkpoint_ms: float = 0.0
     sync_ms: float = 0.0
     output_limit_disconnections: int = 0
+    evicted_clients: int = 0
     query_limit_disconnections: int = 0
     timeouts: int = 0
     reads: int = 0

@@ -20,7 +20,7 @@ from durable_redis.commands.session import Client
 from durable_redis.engine.engine import Engine
 from durable_redis.net.acceptor import Acceptor
 from durable_redis.net.connection import PROBE, Connection
-from durable_redis.net.limits import check_idle, check_output
+from durable_redis.net.limits import check_idle, check_memory, check_output
 from durable_redis.net.shapes import Shapes
 from durable_redis.net.tls import TlsSocket
 from durable_redis.net.workers import Workers
@@ -299,6 +299,7 @@ class Reactor:
             for connection in list(self.slow):
                 check_output(engine, connection, now_ms)
             check_idle(engine, self.connections.values(), now_ms)
+            check_memory(engine, self.connections.values())
             self.acceptor.handshakes.close_late(now_ms)
         while background.jobs:
             self.workers.submit(background.jobs.popleft())
