@@ -2,8 +2,9 @@
 
 ``return redis.call(…)`` is a tail call.  To Redis, whose functions are C, that makes no difference; here they
 are Lua, and the frame of the script would be gone when the error says where it happened.  So a tail call of a
-function that was found by name (a global, or a field of a table) keeps its frame, and only those of local
-functions, in which people write loops, give theirs up.
+function that was found by name (a global, or a field of a table) keeps its frame, as all do in a script's
+outermost function, which runs once.  Only those of local functions, in which people write loops, give
+theirs up.
 
 The instructions are otherwise the same: ``TAILCALL A B 0`` is always followed by ``RETURN A 0``.
 
@@ -34,7 +35,7 @@ def keep_frames(compiled: bytes) -> bytes | None:
         return None
     code = bytearray(compiled)
     walker = _Walker(code)
-    walker.function(len(HEADER))
+    walker.function(len(HEADER), outermost=True)
     return bytes(code) if walker.changed else None
 
 
@@ -52,11 +53,11 @@ class _Walker:
         """Where a string ends."""
         return at + 8 + int(struct.unpack_from("<Q", self._code, at)[0])
 
-    def function(self, at: int) -> int:
+    def function(self, at: int, *, outermost: bool = False) -> int:
         """Change one function and those in it; where it ends."""
         at = self._string(at) + 12  # source, two line numbers, four bytes of counts
         count = self._int(at)
-        self._instructions(at + 4, count)
+        self._instructions(at + 4, count, outermost)
         at = self._constants(at + 4 + 4 * count)
         functions = self._int(at)
         at += 4
@@ -87,10 +88,10 @@ class _Walker:
                 at = self._string(at)
         return at
 
-    def _instructions(self, at: int, count: int) -> None:
+    def _instructions(self, at: int, count: int, outermost: bool) -> None:
         words = struct.unpack_from(f"<{count}I", self._code, at)
         for place, word in enumerate(words):
-            if word & 63 == _TAILCALL and _found_by_name(words, place):
+            if word & 63 == _TAILCALL and (outermost or _found_by_name(words, place)):
                 struct.pack_into("<I", self._code, at + 4 * place, word & ~63 | _CALL)
                 self.changed = True
 

@@ -34,7 +34,7 @@ local function finish(name, ok, ...)
   local message = ...
   if type(message) == "string" then
     message = gsub(message, "^builtin:%d+: ", "")
-    if find(message, "^bad argument") or find(message, "^wrong number") then
+    if find(message, "^bad argument") or find(message, "^wrong number") or find(message, "^cannot change") then
       error(gsub(message, "'%?'", "'" .. name .. "'"), 3)
     end
     error(message, 0)
@@ -74,9 +74,9 @@ local function readonly(shown, index)
   return proxy
 end
 
-local function expect_table(name, value)
+local function expect_table(name, n, value)
   if type(value) ~= "table" then
-    error("bad argument #1 to '" .. name .. "' (table expected, got " .. (value == nil and "nil" or type(value)) .. ")", 3)
+    error("bad argument #1 to '" .. name .. "' (table expected, got " .. (n == 0 and "no value" or type(value)) .. ")", 3)
   end
 end
 
@@ -432,14 +432,16 @@ function globals.next(...)
   return finish("next", pcall(next, content[t or 0] or t, key))
 end
 
-function globals.pairs(t)
-  expect_table("pairs", t)
+function globals.pairs(...)
+  local t = ...
+  expect_table("pairs", select("#", ...), t)
   if content[t] then return globals.next, t, nil end
   return next, t, nil
 end
 
-function globals.rawget(t, key)
-  expect_table("rawget", t)
+function globals.rawget(...)
+  local t, key = ...
+  expect_table("rawget", select("#", ...), t)
   return rawget(content[t] or t, key)
 end
 
