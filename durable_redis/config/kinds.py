@@ -286,21 +286,24 @@ class Words:
 
 
 class EnumSet:
-    """Some of several words; the first declared one stands for none."""
+    """Some of several words; the first declared one stands for none.  ``exclusive`` words say so."""
 
-    __slots__ = ("choices",)
+    __slots__ = ("choices", "exclusive")
     multi = True
     repeats = False
     merges = False
 
-    def __init__(self, *choices: str) -> None:
+    def __init__(self, *choices: str, exclusive: tuple[frozenset[str], str] | None = None) -> None:
         self.choices = choices
+        self.exclusive = exclusive
 
     def parse(self, words: Sequence[str], before: Any) -> tuple[str, ...]:
         """The chosen words in the order of the declaration."""
         lowered = {word.lower() for word in words}
         if not lowered or not lowered <= set(self.choices):
             raise InvalidValue(_one_of(self.choices))
+        if self.exclusive is not None and self.exclusive[0] <= lowered:
+            raise InvalidValue(self.exclusive[1])
         return tuple(choice for choice in self.choices[1:] if choice in lowered)
 
     def show(self, value: tuple[str, ...]) -> str:

@@ -31,6 +31,13 @@ _TITLE_FIELDS: Final = "title|listen-addr|server-mode|port|tls-port|unixsocket|c
 _TITLE: Final = re.compile(rf"(?:[^{{]|\{{(?:{_TITLE_FIELDS})\}})+")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9.-]*")
 _SHUTDOWN_WORDS: Final = ("default", "save", "nosave", "now", "force")
+_ON_SIGNAL: Final = EnumSet(
+    *_SHUTDOWN_WORDS,
+    exclusive=(
+        frozenset(("save", "nosave")),
+        "shutdown options SAVE and NOSAVE can't be used simultaneously",
+    ),
+)
 
 NO_SNAPSHOTS: Final = "There are no snapshot files: the log and the backend hold the data."
 NO_AOF_FILE: Final = "The log has a format of its own, and old parts of it are dropped, not rewritten."
@@ -159,8 +166,8 @@ PROCESS: Final = (
     Option("crash-memcheck-enabled", Boolean(), "yes", "Python reports a crash by itself."),
     Option("ignore-warnings", Text(), "", "There are no warnings that stop a start."),
     Option("shutdown-timeout", Integer(0, INT_MAX), "10", STOPS_CLEANLY),
-    Option("shutdown-on-sigint", EnumSet(*_SHUTDOWN_WORDS), "default", STOPS_CLEANLY),
-    Option("shutdown-on-sigterm", EnumSet(*_SHUTDOWN_WORDS), "default", STOPS_CLEANLY),
+    Option("shutdown-on-sigint", _ON_SIGNAL, "default", STOPS_CLEANLY),
+    Option("shutdown-on-sigterm", _ON_SIGNAL, "default", STOPS_CLEANLY),
     Option("io-threads", Integer(1, 128), "1", ONE_THREAD, mutable=False),
     Option("io-threads-do-reads", Boolean(), "no", ONE_THREAD, mutable=False),
     Option("server_cpulist", Text(), "", ONE_THREAD, mutable=False),

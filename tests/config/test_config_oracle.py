@@ -69,6 +69,7 @@ SAMPLES = [
     "volatile-ttl",
 ]
 MORE = {
+    "shutdown-on-sigterm": ["save nosave", "save now", "NOSAVE force", "default save"],
     "save": ["1 2", "1", "1 2 3", "0 1", "1 -1", "1  2", " 1 2", "1 2 x 3", "010 +1", "5 ", "1 0 2 3"],
     "client-output-buffer-limit": [
         "normal 1 2 3",
