@@ -85,6 +85,7 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
     if busy is not None and b"nosave" not in options:
         raise busy
     ctx.server.shutdown = "save"
+    ctx.client.closing = True  # what stands behind it in the same chunk is not executed
     return NO_REPLY
 
 

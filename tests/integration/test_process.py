@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import StartServer
-from tests.support.client import ErrorReply
+from tests.support.client import ErrorReply, encode
 from tests.support.servers import SubjectServer, subject_is_stand_in
 
 pytestmark = pytest.mark.integration
@@ -212,6 +212,19 @@ def test_shutdown(words: tuple[str, ...], start_server: StartServer) -> None:
     server.start()
     with server.client() as client:
         assert client.call("GET", "a") == b"1"
+
+
+def test_what_stands_behind_shutdown_is_not_executed(start_server: StartServer) -> None:
+    server = start_server()
+    with server.client() as client:
+        client.send_raw(encode(["SET", "a", "1"]) + encode(["SHUTDOWN"]) + encode(["SET", "a", "2"]))
+        assert client.read_until_closed() == b"+OK\r\n"
+    assert server.wait_exit() == 0, server.output()
+    server.start()
+    with server.client() as client:
+        assert client.call("GET", "a") == b"1"
+
+
 
 
 def test_debug_is_off_by_default(start_server: StartServer) -> None:
