@@ -503,6 +503,7 @@ function globals.load(reader, name)
     parts[#parts + 1] = part
     size = size + #part
     if size > LOAD_BYTES_MAX then return nil, "chunk has too many bytes" end
+    if byte(parts[1]) == 27 then break end
   end
   local f, err = compile(concat(parts), name and tostring(name) or "=(load)")
   if f then return setfenv(f, G) end
