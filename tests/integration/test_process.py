@@ -225,8 +225,6 @@ def test_what_stands_behind_shutdown_is_not_executed(start_server: StartServer) 
         assert client.call("GET", "a") == b"1"
 
 
-
-
 def test_debug_is_off_by_default(start_server: StartServer) -> None:
     server = start_server(enable_debug_command="no")
     with server.client() as client:
