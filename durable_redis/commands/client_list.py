@@ -111,6 +111,7 @@ def memory_of(client: Client) -> int:
 def _flags(client: Client) -> str:
     tracking = client.tracking
     letters = (
+        ("O", client.is_monitor),
         ("P", client.subscriptions is not None),
         ("x", client.transaction is not None),
         ("b", client.wait is not None),

@@ -78,6 +78,8 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
         for found in (parent, *parent.subcommands.values()):
             found.calls = found.rejected_calls = found.failed_calls = 0
             found.usec = 0.0
+            found.latencies.clear()
+    ctx.server.inspection.forget_untimed()
     return OK
 
 

@@ -166,6 +166,7 @@ def reset(ctx: Context, argv: list[bytes]) -> Reply:
     """Make the connection as good as new.  As in Redis 7.0, NO-EVICT and what SETINFO said stay."""
     client = ctx.client
     ctx.server.messages.forget(client)
+    ctx.server.inspection.leave(client)
     ctx.server.transactions.end(client)
     client.protocol = 2
     client.name = b""

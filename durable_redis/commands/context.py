@@ -26,6 +26,7 @@ from storage.records import TYPE_STRING
 
 if TYPE_CHECKING:
     from durable_redis.commands.session import Client
+    from durable_redis.commands.table import Command
     from durable_redis.engine.engine import Engine
 
 _C = TypeVar("_C", bound=Collection)
@@ -40,10 +41,11 @@ class Wait:
     ``poll`` is asked whenever something may have changed and returns :data:`PENDING` or the reply; at
     ``deadline_ms`` (0 = never) ``on_timeout`` gives the reply instead; where nothing may wait (in EXEC, in a
     script) ``at_once`` does, which is the same unless it is set.  CLIENT UNBLOCK works on it when
-    ``unblockable``.
+    ``unblockable``.  ``call`` is set by the engine: the command that waits, its words and its microseconds
+    until it began to.
     """
 
-    __slots__ = ("at_once", "deadline_ms", "on_timeout", "poll", "unblockable")
+    __slots__ = ("at_once", "call", "deadline_ms", "on_timeout", "poll", "unblockable")
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Wait:
         self.deadline_ms = deadline_ms
         self.on_timeout = self.at_once = on_timeout
         self.unblockable = unblockable
+        self.call: tuple[Command, list[bytes], float] | None = None
 
 
 class KeyWait(Wait):

@@ -31,6 +31,7 @@ from durable_redis.commands import (
     hyperloglog,
     info,
     iteration,
+    latency,
     lcs,
     list_pops,
     lists,
@@ -43,6 +44,7 @@ from durable_redis.commands import (
     server,
     sets,
     sets_algebra,
+    slowlog,
     sort,
     sorted_set_algebra,
     sorted_set_ranges,
@@ -105,5 +107,7 @@ MODULES: tuple[ModuleType, ...] = (
     info,
     memory,
     debug,
+    slowlog,
+    latency,
     not_built,
 )

@@ -38,7 +38,7 @@ SECTIONS: Final[dict[str, Callable[[Engine], Fields]]] = {
     "Modules": sections.empty,
     "Commandstats": sections.commandstats,
     "Errorstats": sections.errorstats,
-    "Latencystats": sections.empty,
+    "Latencystats": sections.latencystats,
     "Cluster": sections.cluster,
     "Keyspace": sections.keyspace,
 }

@@ -9,7 +9,7 @@ to which the process's size at the start is added.
 
 Left out: what jemalloc, fork, the C compiler and active defragmentation would have to say.  Python's
 allocator does not tell how many bytes it has handed out, so there is no ``allocator_*`` and no
-``rss_overhead_*``; calls have no histogram, so ``latencystats`` is empty.
+``rss_overhead_*``.
 """
 
 from __future__ import annotations
@@ -312,6 +312,23 @@ def commandstats(engine: Engine) -> Fields:
                 fields[f"cmdstat_{found.name.lower()}"] = (
                     f"calls={found.calls},usec={int(found.usec)},usec_per_call={mean:.2f},"
                     f"rejected_calls={found.rejected_calls},failed_calls={found.failed_calls}"
+                )
+    return fields
+
+
+def latencystats(engine: Engine) -> Fields:
+    """Percentiles of the calls' durations, in microseconds; of the hot path's commands by sample."""
+    if not engine.inspection.tracking:
+        return {}
+    percentiles = [float(word) for word in engine.config.get_list("latency-tracking-info-percentiles")]
+    names = [f"p{percent:f}".rstrip("0").rstrip(".") for percent in percentiles]
+    fields: Fields = {}
+    for parent in engine.commands.values():
+        for found in (parent, *parent.subcommands.values()):
+            if found.latencies.counts:
+                fields[f"latency_percentiles_usec_{found.name.lower()}"] = ",".join(
+                    f"{name}={found.latencies.percentile(percent) / 1000:.3f}"
+                    for name, percent in zip(names, percentiles, strict=True)
                 )
     return fields
 

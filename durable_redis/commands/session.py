@@ -32,6 +32,11 @@ class Kept(bytes):
     """Bytes in ``out`` that are sent even where CLIENT REPLY has switched replies off."""
 
 
+def is_kept(piece: bytes) -> bool:
+    """Whether a piece of ``out`` is sent even where replies are off."""
+    return type(piece) is Kept
+
+
 class Client:
     """One connection as the engine sees it.  Times in milliseconds since 1970."""
 
@@ -48,6 +53,7 @@ class Client:
         "fast",
         "fd",
         "id",
+        "is_monitor",
         "is_unix",
         "kill",
         "last_command",
@@ -106,6 +112,7 @@ class Client:
         self.output_bytes = 0  # replies that the socket has not taken yet
         self.argv_bytes = 0
         self.is_unix = False
+        self.is_monitor = False  # sees every command
         self.subscriptions: Subscriptions | None = None
         self.tracking: Tracking | None = None  # client-side caching
         self.transaction: Transaction | None = None  # what was queued since MULTI
@@ -136,8 +143,22 @@ class Client:
 
     @property
     def kind(self) -> str:
-        """The class of clients that CLIENT LIST TYPE and ``client-output-buffer-limit`` know it by."""
+        """The class of clients that CLIENT LIST TYPE and CLIENT KILL TYPE know it by."""
         return "normal" if self.subscriptions is None else "pubsub"
+
+    @property
+    def output_class(self) -> str:
+        """The class of ``client-output-buffer-limit``.
+
+        A monitor gets unasked what may be too much, so the limit of subscribers holds for it; in Redis it may
+        take all memory.
+        """
+        return "pubsub" if self.is_monitor else self.kind
+
+    @property
+    def source(self) -> str:
+        """Where the client's commands come from, as MONITOR shows it."""
+        return "unix:" + self.address.removesuffix(":0") if self.is_unix else self.address
 
     @property
     def is_local(self) -> bool:

@@ -17,6 +17,8 @@ from enum import IntFlag
 from types import ModuleType
 from typing import Any
 
+from durable_redis.commands.histogram import Histogram
+
 Handler = Callable[..., Any]  # (ctx: Context, argv: list[bytes]) -> Reply
 
 
@@ -127,6 +129,7 @@ class Command:
     usec: float = 0.0
     rejected_calls: int = 0
     failed_calls: int = 0
+    latencies: Histogram = field(default_factory=Histogram)
 
     @property
     def categories(self) -> tuple[str, ...]:

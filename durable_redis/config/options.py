@@ -12,6 +12,7 @@ from typing import Final
 from durable_redis.config.option import Option
 from durable_redis.config.options_data import COLLECTIONS, DATA, DURABILITY, MEMORY
 from durable_redis.config.options_ignored import IGNORED
+from durable_redis.config.options_inspection import INSPECTION
 from durable_redis.config.options_network import CLIENTS, NETWORK
 from durable_redis.config.options_process import PROCESS
 from durable_redis.config.options_reserved import NOT_BUILT, REPLICATION, TLS_OF_LINKS
@@ -25,6 +26,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     *MEMORY,
     *COLLECTIONS,
     *PROCESS,
+    *INSPECTION,
     *REPLICATION,
     *TLS,
     *TLS_OF_LINKS,

@@ -21,9 +21,6 @@ from durable_redis.config.kinds import (
     Words,
 )
 from durable_redis.config.option import Option, State, in_group, in_state
-from durable_redis.config.special import Percentiles
-
-PERCENTILES: Final = "latency-tracking-info-percentiles"
 
 
 class Address(Words):
@@ -162,11 +159,6 @@ NOT_BUILT: Final = in_group(
     "not built yet",
     *in_state(
         State.RESERVED,
-        Option("slowlog-log-slower-than", Integer(-1, LONG_MAX), "10000", "Microseconds of a slow command."),
-        Option("slowlog-max-len", Integer(0, LONG_MAX), "128", "Entries of SLOWLOG."),
-        Option("latency-monitor-threshold", Integer(0, LONG_MAX), "0", "Milliseconds of a latency event."),
-        Option("latency-tracking", Boolean(), "yes", "Keep latencies of each command."),
-        Option(PERCENTILES, Percentiles(PERCENTILES), "50 99 99.9", "Percentiles that INFO shows."),
         Option("cluster-enabled", Boolean(), "no", "Be a node of a cluster.", mutable=False),
     ),
 )

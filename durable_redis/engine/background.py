@@ -30,6 +30,7 @@ class Job:
 
 
 Task = Generator[Job | None, Any, None]
+_EVENTS = {"expiry": "expire-cycle"}  # as LATENCY names them, where Redis has a name
 
 
 class Background:
@@ -37,6 +38,7 @@ class Background:
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()  # taken by ``net``
+        self.note: Callable[[str, float], None] = _no_note  # of what took how many milliseconds
         self._ready: deque[tuple[str, Task]] = deque()
         self._names: set[str] = set()
 
@@ -73,6 +75,7 @@ class Background:
 
     def _step(self, name: str, task: Task, result: Any, deadline: float) -> None:
         """Run one task until the deadline, its next job or its end."""
+        started = time.perf_counter()
         try:
             wanted = task.send(result)
             while wanted is None:
@@ -83,8 +86,14 @@ class Background:
         except StopIteration:
             self._names.discard(name)
             return
+        finally:
+            self.note(_EVENTS.get(name, name), (time.perf_counter() - started) * 1000)
 
         def resume(result: Any) -> None:
             self._step(name, task, result, 0.0)
 
         self.jobs.append(Job(wanted.lane, wanted.run, resume))
+
+
+def _no_note(kind: str, elapsed_ms: float) -> None:
+    """Nobody wants to know."""

@@ -39,6 +39,7 @@ class Durability:
         self.sync_mean_ms = 0.0
         self.on_durable: Callable[[], None] = _nothing
         self.on_tracking: Callable[[], None] = _nothing
+        self.note: Callable[[str, float], None] = _no_note  # of what took how many milliseconds
         self.unsynced = Unsynced()
         self.tracking = False  # whether ``unsynced`` is kept: while syncs run in a worker
         self._submit = submit
@@ -145,6 +146,7 @@ class Durability:
         self._submit(Job(LOG_LANE, run, done))
 
     def _measured(self, elapsed_ms: float) -> None:
+        self.note("wal-sync", elapsed_ms)
         self.sync_mean_ms += (elapsed_ms - self.sync_mean_ms) * SYNC_WEIGHT
         if self.mode == "auto" and self.sync_mean_ms >= SYNC_SLOW_MS and elapsed_ms < SYNC_QUICK_MS:
             self.sync_mean_ms *= 0.9  # come back sooner after a slow spell
@@ -185,3 +187,7 @@ class Durability:
 
 def _nothing() -> None:
     """Nobody waits."""
+
+
+def _no_note(kind: str, elapsed_ms: float) -> None:
+    """Nobody wants to know."""

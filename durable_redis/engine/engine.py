@@ -29,18 +29,20 @@ from durable_redis.commands.session import (
     REPLY_SKIP,
     REPLY_SKIP_NEXT,
     Client,
-    Kept,
+    is_kept,
 )
 from durable_redis.commands.table import Command, Flag
 from durable_redis.config.config import Config
 from durable_redis.engine.access import Access
 from durable_redis.engine.background import Background
 from durable_redis.engine.durability import Durability
-from durable_redis.engine.fast import READS_OF_KEYS, FastCommands
+from durable_redis.engine.fast import FastCommands
 from durable_redis.engine.functions import Functions
+from durable_redis.engine.inspection import Inspection
 from durable_redis.engine.lookup import CommandLookup, CrossProtocolError
 from durable_redis.engine.maintenance import LOG_MARGIN_BYTES, Maintenance
 from durable_redis.engine.messages import Messages, check_subscriber
+from durable_redis.engine.monitors import check_monitor
 from durable_redis.engine.pausing import Pause
 from durable_redis.engine.recovery import OpenStorage
 from durable_redis.engine.scripts import Scripts, is_counted
@@ -112,6 +114,8 @@ class Engine:
         self._effects: list[tuple[int, Effect]] = []
         self._nested_bytes = 0  # of effects that wait for the command around theirs, about
         self.messages = Messages(self.keyspace, self.clients)
+        self.inspection = Inspection(clock, self.messages.pushed)
+        self.durability.note = self.background.note = self.inspection.note
         self.watching = Watching(self.keyspace, self.refresh_gates)
         self.fast = FastCommands(self.unsynced, self.watching.names)
         self.transactions = Transactions(self)
@@ -129,6 +133,8 @@ class Engine:
         config = self.config
         self.messages.on_change = self._observers_changed
         self.messages.follow(config)
+        self.inspection.on_change = self.refresh_gates
+        self.inspection.follow(config, self.statistics)
 
         def on(name: str, apply: Callable[[], None]) -> None:
             config.on_change(name, lambda *_: apply())
@@ -175,6 +181,7 @@ class Engine:
         self.waiting.forget(client)
         self.pause.postponed.pop(client.id, None)
         self.messages.forget(client)
+        self.inspection.leave(client)
         self.watching.forget(client)
         client.release()
 
@@ -186,8 +193,10 @@ class Engine:
     def refresh_gates(self) -> None:
         """Decide anew what the hot path may do for anybody; the tables change in place."""
         paused = bool(self.pause.until_ms)
-        reads = not ((paused and not self.pause.writes_only) or self.messages.watches_reads)
-        writes = not (paused or self.disk_full or self.maintenance.evicting or self.messages.watches_writes)
+        closed = self.inspection.closes_hot_path
+        reads = not (closed or (paused and not self.pause.writes_only) or self.messages.watches_reads)
+        closed = closed or self.disk_full or self.maintenance.evicting
+        writes = not (closed or paused or self.messages.watches_writes)
         self.fast.allow(reads, writes, self.durability.tracking, bool(self.watching.names))
 
     def _observers_changed(self) -> None:
@@ -236,7 +245,7 @@ class Engine:
         except ReplyError as error:
             if command is not None:
                 command.rejected_calls += 1
-            self.reply_error(client, self.transactions.refused(client, command, error))
+            self.reply_error(client, self.transactions.refused(client, command, argv, error))
         else:
             transaction = client.transaction
             flags = command.flags if transaction is None else transaction.flags_of(command)
@@ -253,9 +262,9 @@ class Engine:
             if client.reply_mode == REPLY_SKIP:
                 client.reply_mode = REPLY_ON
                 client.wait_is_silent = client.wait is not None
-                out[mark:] = filter(_is_kept, out[mark:])
+                out[mark:] = filter(is_kept, out[mark:])
             elif client.reply_mode == REPLY_OFF:
-                out[mark:] = filter(_is_kept, out[mark:])
+                out[mark:] = filter(is_kept, out[mark:])
             self.refresh(client)
 
     def _call(self, client: Client, command: Command, argv: list[bytes]) -> None:
@@ -271,7 +280,7 @@ class Engine:
                 self.waiting.begin(client, reply)
             elif reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
-        command.usec += (time.perf_counter() - started) * 1e6
+        self.inspection.timed(client, command, argv, started)
 
     def perform(self, client: Client, command: Command, argv: list[bytes]) -> Reply:
         """Execute a command; its reply, or raise the :class:`ReplyError` that it is."""
@@ -338,7 +347,7 @@ class Engine:
         else:
             if reply is not NO_REPLY:
                 encode(reply, client.protocol, client.out)
-        command.usec += (time.perf_counter() - started) * 1e6
+        self.inspection.timed(client, command, argv, started)
 
     def _finish(self, client: Client) -> None:
         """The outermost command is done: log what it has applied, and tell who wants to know."""
@@ -375,6 +384,8 @@ class Engine:
             busy = self.scripts.busy_error
             assert busy is not None
             raise busy
+        if client.is_monitor:
+            check_monitor(flags)
 
     def check_room(self, flags: Flag, argv: list[bytes], *, takes_memory: bool) -> None:
         """Raise if there is no memory, or no disk, for a command with these flags."""
@@ -460,12 +471,7 @@ class Engine:
 
     def count_fast_calls(self) -> None:
         """Bring the command table's counters up to date with the hot path."""
-        for name, calls, usec in self.fast.take_calls():
-            self.statistics.commands += calls
-            self.commands[name].calls += calls
-            self.commands[name].usec += usec
-            if name in READS_OF_KEYS:
-                self.statistics.keyspace_reads += calls
+        self.inspection.count(self.fast.take_calls(), self.commands, self.statistics)
 
     def request_sync(self) -> None:
         """WAITAOF: have the log synced soon, whatever the policy."""
@@ -490,7 +496,3 @@ class Engine:
     def replica_acks(self, position: int) -> int:
         """How many replicas have acknowledged the log up to a position; replication is not built yet."""
         return 0
-
-
-def _is_kept(piece: bytes) -> bool:
-    return type(piece) is Kept

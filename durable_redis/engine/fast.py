@@ -14,7 +14,8 @@ three pieces 60.
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Container
+from collections import deque
+from collections.abc import Callable, Container, Sequence
 
 from durable_redis.commands.session import FastHandler
 from durable_redis.engine.fast_collections import (
@@ -34,10 +35,12 @@ _PONG = b"+PONG\r\n"
 _CRLF = b"\r\n"
 _HEADERS = len(BULK_HEADERS)
 SAMPLE_WEIGHT = 0.1
+SAMPLES_KEPT = 16  # of each handler, for INFO latencystats
 JOINED_BYTES_MAX = 2048  # shorter values are copied into one piece: a reply of one piece needs no join
 _WRITES = frozenset(("SET", "INCR")) | COLLECTION_WRITES
 READS_OF_KEYS = frozenset(("GET", "HGET"))
 _STRING_WRITES = frozenset((b"SET", b"set", b"INCR", b"incr"))
+FastCalls = tuple[str, int, float, Sequence[float]]  # of a command: see :meth:`FastCommands.take_calls`
 _DIGITS_MAX = 18  # such a number may be counted up once more without a look at the bounds
 
 
@@ -202,6 +205,8 @@ class FastCommands:
         self.guards = False
         self._usec: dict[FastHandler, float] = {}
         self._samples: dict[FastHandler, int] = {}
+        self._latest: dict[FastHandler, deque[float]] = {}
+        self.on_untimed: Callable[[], None] = _nothing  # a handler is in use that no sample speaks for
         for handlers in self._handlers.values():
             self.calls |= dict.fromkeys(handlers.values(), 0)
 
@@ -240,14 +245,22 @@ class FastCommands:
             weight = max(SAMPLE_WEIGHT, 1 / max(1, earlier))
             self._usec[handler] = known + (usec - known) * weight
             self._samples[handler] = earlier + 1
+            self._latest.setdefault(handler, deque(maxlen=SAMPLES_KEPT)).append(usec)
 
-    def take_calls(self) -> list[tuple[str, int, float]]:
-        """Name, calls since the last time, and their microseconds as estimated from samples."""
-        found = []
+    def take_calls(self) -> list[FastCalls]:
+        """Name, calls since the last time, their microseconds as estimated, the latest samples."""
+        found: list[FastCalls] = []
         for handlers in self._handlers.values():
             for name, handler in handlers.items():
                 calls = self.calls[handler]
                 if calls:
-                    found.append((name, calls, calls * self._usec.get(handler, 0.0)))
+                    latest = self._latest.get(handler, ())
+                    if not latest:
+                        self.on_untimed()
+                    found.append((name, calls, calls * self._usec.get(handler, 0.0), latest))
                     self.calls[handler] = 0
         return found
+
+
+def _nothing() -> None:
+    """Nobody takes samples."""

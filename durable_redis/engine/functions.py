@@ -209,6 +209,7 @@ class Functions:
 
     def call(self, client: Client, argv: list[bytes], *, read_only: bool) -> Reply:
         """FCALL and FCALL_RO."""
+        self._engine.inspection.show(client, argv)
         libraries = self.libraries
         found = self._owners.get(argv[1].lower()) if libraries else None
         if found is None:

@@ -209,6 +209,7 @@ class Maintenance:
             if memory.pinned_bytes > memory.limit_bytes // ESTIMATES_PER_LIMIT:
                 self.start_checkpoint()  # evicted keys take memory until then
         made = True
+        started = time.perf_counter()
         for _ in range(EVICTIONS_PER_COMMAND):
             if not memory.over_limit():
                 break
@@ -219,6 +220,7 @@ class Maintenance:
                 memory.estimate()  # clients may have deleted something since
                 self._checked_position = engine.log.written
         engine.flush_effects()
+        engine.inspection.note("eviction-cycle", (time.perf_counter() - started) * 1000)
         return made
 
     # -- keys ------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from durable_redis.acl.check import CHANNEL, COMMAND, KEY
 from durable_redis.commands.session import Client
 from durable_redis.commands.table import Command, Flag
 from durable_redis.engine.lookup import CrossProtocolError
+from durable_redis.engine.monitors import SCRIPT_SOURCE
 from durable_redis.engine.script_source import ScriptFlags, split_script
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError
 from durable_redis.resp.numbers import parse_integer
@@ -111,6 +112,7 @@ class Scripts:
 
     def evaluate(self, client: Client, argv: list[bytes], *, read_only: bool) -> Reply:
         """EVAL and EVAL_RO."""
+        self._engine.inspection.show(client, argv)
         keys, arguments = split_arguments(argv)
         sha = hashlib.sha1(argv[1], usedforsecurity=False).hexdigest().encode()
         if sha not in self.cached:
@@ -120,6 +122,7 @@ class Scripts:
 
     def evaluate_cached(self, client: Client, argv: list[bytes], *, read_only: bool) -> Reply:
         """EVALSHA and EVALSHA_RO."""
+        self._engine.inspection.show(client, argv)
         sha = argv[1].lower()
         if len(sha) != 40:
             raise ReplyError(NO_SCRIPT)
@@ -272,7 +275,7 @@ class Scripts:
             engine.count_error(error)
             raise
         finally:
-            command.usec += (time.perf_counter() - started) * 1e6
+            engine.inspection.timed(self.client, command, argv, started, SCRIPT_SOURCE)
         tracking = running.caller.tracking
         if tracking is not None:
             caching = tracking.caching

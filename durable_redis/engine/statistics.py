@@ -23,6 +23,7 @@ class Statistics:
     errors: dict[str, int] = field(default_factory=dict)
     turns: int = 0
     turn_pause_seconds_max: float = 0.0
+    turn_seconds_notable: float = 0.0  # who hears of turns of the loop wants to hear of longer ones only
     checkpoints: int = 0
     checkpoint_failures: int = 0
     checkpoint_keys: int = 0

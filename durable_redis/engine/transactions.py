@@ -67,9 +67,12 @@ class Transactions:
             )
             client.closing = True
 
-    def refused(self, client: Client, command: Command | None, why: ReplyError) -> ReplyError:
+    def refused(
+        self, client: Client, command: Command | None, argv: list[bytes], why: ReplyError
+    ) -> ReplyError:
         """A command did not pass the gates: what to answer.  An EXEC that did not ends the transaction."""
         if command is not None and command.name == "EXEC":
+            self._engine.inspection.show(client, argv)
             self.end(client)
             return aborted_by(why)
         if client.transaction is not None:

@@ -6,6 +6,7 @@ the client's further input waits in its socket.  ``resumed`` are those that may 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.commands.context import PENDING, KeyWait, Wait
@@ -95,13 +96,16 @@ class Waiting:
         while (found := blocked.next_ready()) is not None:
             key, clients = found
             for client in clients:
-                if isinstance(client.wait, KeyWait):
+                if isinstance(wait := client.wait, KeyWait):
+                    started = time.perf_counter()
                     try:
-                        reply = client.wait.attempt(key)
+                        reply = wait.attempt(key)
                     except ReplyError as error:
                         reply = error
                     if reply is not PENDING:
                         self._finish(client, reply)
+                        usec = (time.perf_counter() - started) * 1e6
+                        self._engine.inspection.served(client, wait, usec)
                     self._engine.flush_effects()
 
     def timers(self) -> None:

@@ -51,7 +51,7 @@ def check_memory(engine: Engine, connections: Iterable[Connection]) -> None:
 
 def check_output(engine: Engine, connection: Connection, now_ms: int) -> None:
     """Close a connection if what it has not taken is beyond the limits of its class."""
-    hard, soft, soft_seconds = engine.config.output_limits(connection.client.kind)
+    hard, soft, soft_seconds = engine.config.output_limits(connection.client.output_class)
     size = connection.backlog_bytes
     over_soft = bool(soft) and size > soft
     if not over_soft:

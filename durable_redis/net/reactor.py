@@ -67,6 +67,7 @@ class Reactor:
             for parent in engine.commands.values()
             for command in (parent, *parent.subcommands.values())
         ]
+        engine.fast.on_untimed = self._sample_soon
         self.shapes = Shapes()
         self.shapes_by_length = self.shapes.by_length
         self._pushed = engine.messages.pushed  # clients that were sent something unasked
@@ -105,8 +106,8 @@ class Reactor:
             self._turn(events)
             self._between_turns(bool(events))
             now = time.perf_counter()
-            if now - started > statistics.turn_pause_seconds_max:
-                statistics.turn_pause_seconds_max = now - started
+            if now - started > statistics.turn_seconds_notable:
+                self.engine.inspection.turned(now - started, statistics)
             if now >= until or self.stopping:
                 return
             events = poll(0 if background.has_steps else LINGER_SECONDS, READY_SOCKETS_MAX)
@@ -180,6 +181,10 @@ class Reactor:
         self._until_sample = until_sample
         engine.statistics.reads += chunks - until_sample
         engine.statistics.input_bytes += received
+
+    def _sample_soon(self) -> None:
+        """A command that has not been measured yet is in use."""
+        self._until_sample = 1
 
     def _receive_timed(self, connection: Connection, data: bytes) -> None:
         """Once in CHUNKS_PER_SAMPLE: measure what the hot path's commands cost, for INFO commandstats."""

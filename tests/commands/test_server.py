@@ -84,12 +84,6 @@ NOT_BUILT = [
     "MODULE LOAD /x.so",
     "MODULE LOADEX /x.so",
     "MODULE UNLOAD x",
-    "SLOWLOG GET",
-    "SLOWLOG LEN",
-    "SLOWLOG RESET",
-    "LATENCY LATEST",
-    "LATENCY HISTORY command",
-    "LATENCY RESET",
     "MEMORY MALLOC-STATS",
 ]
 

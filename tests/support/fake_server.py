@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, cast
 
+from durable_redis.clock import SystemClock
 from durable_redis.commands.session import Client
 from durable_redis.engine.access import Access
 from durable_redis.engine.engine import Engine
+from durable_redis.engine.inspection import Inspection
 from durable_redis.engine.messages import Messages
 from durable_redis.errors import ReplyError
 from tests.support.fake_engine import FakeEngine
@@ -85,6 +87,7 @@ class FakeServer(FakeEngine):
         self.messages = Messages(self.keyspace, self.clients)
         self.refreshed: list[int] = []
         self.killed: list[int] = []
+        self.inspection = Inspection(SystemClock(), self.messages.pushed)
         self.transactions = FakeTransactions()
         self.waiting = FakeWaiting()
         self.pause = FakePause()

@@ -56,6 +56,11 @@ DEFAULTS: dict[str, Any] = {
     "notify-keyspace-events": "",
     "tracking-table-max-keys": 1_000_000,
     "busy-reply-threshold": 5000,
+    "slowlog-log-slower-than": 10_000,
+    "slowlog-max-len": 128,
+    "latency-monitor-threshold": 0,
+    "latency-tracking": True,
+    "latency-tracking-info-percentiles": (50.0, 99.0, 99.9),
 }
 
 
@@ -76,6 +81,9 @@ class Options:
 
     def get_bool(self, name: str) -> bool:
         return bool(self.values[name])
+
+    def get_list(self, name: str) -> tuple[str, ...]:
+        return tuple(self.values[name])
 
     def output_limits(self, kind: str) -> tuple[int, int, int]:
         return 0, 0, 0

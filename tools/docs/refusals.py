@@ -22,23 +22,6 @@ class Refusal:
 
 REFUSALS: Final[tuple[Refusal, ...]] = (
     Refusal(
-        ("SLOWLOG GET", "SLOWLOG LEN", "SLOWLOG RESET"),
-        "ERR SLOWLOG is not supported yet",
-        "Not there yet.",
-    ),
-    Refusal(
-        (
-            "LATENCY LATEST",
-            "LATENCY HISTORY command",
-            "LATENCY HISTOGRAM",
-            "LATENCY GRAPH command",
-            "LATENCY DOCTOR",
-            "LATENCY RESET",
-        ),
-        "ERR LATENCY is not supported yet",
-        "Not there yet.",
-    ),
-    Refusal(
         ("REPLICAOF 127.0.0.1 6380", "SLAVEOF 127.0.0.1 6380"),
         "ERR replication is not supported yet",
         "Not there yet; `REPLICAOF NO ONE` is answered with OK.",
