@@ -1,10 +1,20 @@
-"""The judge of the durability suites has to notice what they look for: loss, halves, strangers."""
+"""The judge of the durability suites has to notice what they look for: loss, halves, strangers.
+
+It also has to know what each write leaves behind, so it is compared with redis-server, write by write.
+"""
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from tests.support.client import ErrorReply
+from tests.support.servers import OracleServer
+from tests.support.writer_collections import KINDS, change, read_contents
 from tests.support.writers import Entry, Writer
+
+WRITES = 1500
 
 
 @pytest.fixture
@@ -52,3 +62,20 @@ def test_a_wrong_deadline_is_noticed(writer: Writer) -> None:
     data[key] = (data[key] or (b"", 0))[0], 12345
     with pytest.raises(AssertionError, match="no prefix"):
         writer.surviving_prefix(data)
+
+
+@pytest.mark.differential
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_collection_should_hold_is_what_redis_holds(kind: bytes, oracle: OracleServer) -> None:
+    rng = random.Random(kind)
+    content: bytes | None = None
+    with oracle.client() as client:
+        for number in range(WRITES):
+            words, content = change(kind, b"key", content or b"", b"v%d" % number, rng)
+            reply = client.call(*words)
+            assert not isinstance(reply, ErrorReply), (words, reply.text)
+            found = read_contents(client, [b"key"])[0] if client.call("EXISTS", "key") else None
+            assert found == content, f"after {words}"
+            if rng.random() < 0.005:
+                client.call("DEL", "key")
+                content = None

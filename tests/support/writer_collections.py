@@ -10,8 +10,9 @@ import random
 from typing import Any, Final
 
 from tests.support.client import Client, Word
-from tests.support.writer_streams import READ as STREAM_READ
-from tests.support.writer_streams import change_stream, read_stream
+from tests.support.stream_model import READ as STREAM_READ
+from tests.support.stream_model import read_stream
+from tests.support.writer_streams import change_stream
 
 KINDS: Final = (b"h", b"l", b"s", b"z", b"x")
 ELEMENTS_MAX: Final = 60
