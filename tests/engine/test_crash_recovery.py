@@ -30,6 +30,7 @@ from durable_redis.objects.list import List
 from durable_redis.objects.set import Set
 from durable_redis.objects.sorted_set import SortedSet
 from durable_redis.objects.stream import Stream
+from durable_redis.objects.stream_groups import Group
 from durable_redis.objects.string import string_data
 from storage.wal.log import payload_of
 from tests.support.simbackend import SimBackend
@@ -44,7 +45,8 @@ KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for numb
 @pytest.fixture(autouse=True)
 def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a dozen elements are many here."""
-    monkeypatch.setattr(keyspace_module, "EncodingLimits", partial(EncodingLimits, compact_entries=4))
+    small = partial(EncodingLimits, compact_entries=4, stream_node_entries=3)
+    monkeypatch.setattr(keyspace_module, "EncodingLimits", small)
     monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 3)
     monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 3)
     monkeypatch.setattr(counted_tree, "MERGED_ITEMS_MAX", 2)
@@ -96,7 +98,7 @@ def content_of(value: Value) -> object:
     if isinstance(value, Stream):
         groups = {
             name: (
-                group.last_id,
+                (group.last_id, group.entries_read),
                 [(id, found.consumer.name, found.delivered_ms, found.count) for id, found in group.range()],
                 [(one.name, one.seen_ms, list(one.pending())) for one in group.consumers_by_name()],
             )
@@ -237,35 +239,55 @@ class Driver:
 
     def change_of_stream(self, key: bytes, old: Value | None) -> tuple[bytes, ...]:
         rng = self.rng
+        name, consumer = rng.choice((b"g1", b"g2")), rng.choice((b"c1", b"c2"))
         if not isinstance(old, Stream):
-            return (b"XADD", key, b"1-1", b"f", b"v")
+            make = (b"XGROUP", b"CREATE", key, name, b"0-0", b"MKSTREAM", b"ENTRIESREAD", b"0")
+            return rng.choice(((b"XADD", key, b"1-1", b"f", b"v"), make))
+        ms, seq = old.last_id
         entries = [id for id, _ in old.range()]
-        name = rng.choice((b"g1", b"g2"))
-        group = old.groups.get(name)
         some = [b"%d-%d" % rng.choice(entries) for _ in range(rng.randint(1, 3))] if entries else []
-        choice = rng.randrange(10)
-        if choice == 0 and some:
+        choice = rng.randrange(20)
+        if choice < 2 and some:
             return (b"XDEL", key, *dict.fromkeys(some))
-        if choice == 1:
-            return (b"XTRIM", key, b"MAXLEN", b"=", b"%d" % rng.randrange(1, 12))
-        if choice == 2 and some:
+        if choice == 2:
+            return (b"XTRIM", key, b"MAXLEN", b"=", b"%d" % rng.randrange(12))
+        if choice == 3 and some:
             return (b"XTRIM", key, b"MINID", b"=", some[0])
-        if choice == 3:
-            if group is None:
-                return (b"XGROUP", b"CREATE", key, name, b"0-0", b"ENTRIESREAD", b"-1")
-            consumer = rng.choice((b"c1", b"c2"))
-            if all(one.name != consumer for one in group.consumers_by_name()):
-                return (b"XGROUP", b"CREATECONSUMER", key, name, consumer)
-            forms = ((b"DESTROY", key, name), (b"DELCONSUMER", key, name, consumer))
-            return (b"XGROUP", *rng.choice(forms))
-        if choice in (4, 5) and group is not None and some:
-            times = (b"TIME", b"%d" % rng.randrange(100), b"RETRYCOUNT", b"1", b"FORCE", b"JUSTID")
-            consumer = rng.choice((b"c1", b"c2"))
-            return (b"XCLAIM", key, name, consumer, b"0", *dict.fromkeys(some), *times, b"LASTID", some[0])
-        if choice == 6 and group is not None and (pending := [id for id, _ in group.range()]):
-            return (b"XACK", key, name, b"%d-%d" % rng.choice(pending))
-        id = b"%d-%d" % (old.last_id[0] + rng.randrange(1, 3), rng.randrange(3))
+        if choice == 4:
+            counters = (
+                b"ENTRIESADDED",
+                b"%d" % rng.randrange(100),
+                b"MAXDELETEDID",
+                b"%d-0" % rng.randrange(9),
+            )
+            return (b"XSETID", key, b"%d-%d" % (ms, seq + 1), *counters[: rng.choice((2, 4))])
+        if choice < 13 and (group := old.groups.get(name)) is not None:
+            return self.change_of_group(choice, key, name, group, consumer, some)
+        if choice == 13 and name not in old.groups:
+            return (b"XGROUP", b"CREATE", key, name, b"0-0", b"ENTRIESREAD", b"-1")
+        id = b"%d-%d" % (ms + rng.randrange(1, 3), rng.randrange(3))
         return (b"XADD", key, id, b"f", b"%d" % rng.randrange(100), b"g", b"x" * rng.randrange(30))
+
+    def change_of_group(
+        self, choice: int, key: bytes, name: bytes, group: Group, consumer: bytes, some: list[bytes]
+    ) -> tuple[bytes, ...]:
+        """``choice`` is from 5 to 12; ``some`` are entries."""
+        rng = self.rng
+        time = b"%d" % rng.randrange(100)
+        pending = [b"%d-%d" % id for id, _ in group.range()]
+        if choice < 9 and (ids := rng.choice((some, some + pending[:2]))):
+            how = (b"TIME", time, b"RETRYCOUNT", b"%d" % rng.randrange(5), b"FORCE", b"JUSTID")
+            return (b"XCLAIM", key, name, consumer, b"0", *dict.fromkeys(ids), *how, b"LASTID", ids[0])
+        if choice in (9, 10) and pending:
+            return (b"XACK", key, name, *rng.sample(pending, rng.randint(1, min(len(pending), 4))))
+        if consumer not in group.consumers:
+            return (b"XGROUP", b"CREATECONSUMER", key, name, consumer)
+        if choice == 11:
+            return (b"XCLAIM", key, name, consumer, b"0", b"0-0", b"TIME", time, b"JUSTID")
+        destroy: tuple[bytes, ...] = (b"XGROUP", b"DESTROY", key, name)
+        forget = (b"XGROUP", b"DELCONSUMER", key, name, consumer)
+        back = (b"XGROUP", b"SETID", key, name, b"1-1", b"ENTRIESREAD", b"%d" % rng.randrange(5))
+        return rng.choice((destroy, forget, back))
 
     def check(self) -> None:
         """The backend is consistent in itself, whenever it is looked at."""
