@@ -111,9 +111,14 @@ class StillClock:
 class WholeEngine:
     """One engine and one client of it."""
 
-    def __init__(self, options: dict[str, Any] | None = None, protocol: int = 2) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any] | None = None,
+        protocol: int = 2,
+        backend: MemoryBackend | None = None,
+    ) -> None:
         self.clock = StillClock()
-        self.backend = MemoryBackend()
+        self.backend = backend or MemoryBackend()
         self.config = Options(options or {})
         self.protocol = protocol
         self._disk = SimDisk()
