@@ -6,11 +6,12 @@ has been changed by then.  The torn tail of a crash is cut only after everything
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import hiredis
 
 from durable_redis.keyspace.keyspace import Keyspace
+from durable_redis.objects.limits import EncodingLimits
 from storage.backends import open_backend
 from storage.backends.base import Backend
 from storage.directory import DirectoryLock, Identity, open_directory, write_identity
@@ -23,7 +24,10 @@ from storage.wal.recovery import LogReader
 
 @dataclass(slots=True)
 class StorageOptions:
-    """How to open a data directory; sizes in bytes."""
+    """How to open a data directory; sizes in bytes.
+
+    ``limits`` are in force while the log is replayed: what comes of it is to look as it did before.
+    """
 
     directory: str
     backend: str
@@ -32,6 +36,7 @@ class StorageOptions:
     memory_bytes: int
     backend_cache_bytes: int
     foreign_files: tuple[str, ...] = ()  # another server's: a directory that holds one is not ours to make
+    limits: EncodingLimits = field(default_factory=EncodingLimits)
 
 
 @dataclass(slots=True)
@@ -104,7 +109,7 @@ def recover(
             "the backend is empty, but its directory was in use",
             "restore the data directory from a backup or a follower; nothing has been changed",
         )
-    keyspace = Keyspace(backend, log_id, options.databases, options.memory_bytes)
+    keyspace = Keyspace(backend, log_id, options.databases, options.memory_bytes, limits=options.limits)
     state = keyspace.state
     if state.log_id != log_id:
         raise DamagedError(

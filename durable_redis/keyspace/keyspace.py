@@ -67,6 +67,7 @@ class Keyspace:
         databases: int,
         memory_bytes: int = 0,
         rng: random.Random | None = None,
+        limits: EncodingLimits | None = None,
     ) -> None:
         self.backend = backend
         self.sink: Sink = no_sink
@@ -82,7 +83,7 @@ class Keyspace:
         self.evicted_keys = 0
         self.freed_objects = 0  # by :meth:`bury`
         self.rng = rng or random.Random()
-        self.limits = EncodingLimits()
+        self.limits = limits or EncodingLimits()
         self.expiry = ExpiryIndex(backend)
         self.libraries = Libraries(backend)
         self.memory = MemoryBudget(self, memory_bytes, self.rng)

@@ -30,6 +30,7 @@ from durable_redis.net.listeners import open_listeners
 from durable_redis.net.reactor import Reactor
 from durable_redis.net.tls import OPTIONS as TLS_OPTIONS
 from durable_redis.net.tls import make_context
+from durable_redis.objects.limits import configured_limits
 from storage.disk import RealDisk
 from storage.errors import StorageError
 
@@ -152,4 +153,5 @@ def storage_options(config: Config) -> StorageOptions:
         memory_bytes=config.get_int("maxmemory") or machine_memory_bytes(),
         backend_cache_bytes=config.get_int("backend-cache"),
         foreign_files=tuple(filter(None, map(config.get_str, FILES_OF_REDIS))),
+        limits=configured_limits(config.get_int),
     )

@@ -6,6 +6,7 @@ The options of ``redis.conf`` decide what OBJECT ENCODING says.  Whether a colle
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,3 +38,8 @@ OPTIONS: Final = {
     "stream-node-max-entries": "stream_node_entries",
 }
 """The fields of :class:`EncodingLimits` by the options that they follow."""
+
+
+def configured_limits(get_int: Callable[[str], int]) -> EncodingLimits:
+    """The limits that a configuration asks for; ``get_int`` gives the value of an option."""
+    return EncodingLimits(**{field: get_int(name) for name, field in OPTIONS.items()})

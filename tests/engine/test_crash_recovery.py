@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from durable_redis.engine.recovery import StorageOptions, recover
-from durable_redis.keyspace import keyspace as keyspace_module
 from durable_redis.keyspace.checkpoint import Checkpoint
 from durable_redis.keyspace.database import Database
 from durable_redis.keyspace.effects import MANY_DATABASES, Effect
@@ -38,15 +36,14 @@ from tests.support.simdisk import Crash, SimDisk
 from tools.check import check_backend
 
 LOG_ID = "ab" * 20
-OPTIONS = StorageOptions("", "simulated", 4, 8192, 0, 0)
+LIMITS = EncodingLimits(compact_entries=4, stream_node_entries=3)
+OPTIONS = StorageOptions("", "simulated", 4, 8192, 0, 0, limits=LIMITS)
 KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for number in range(4)]
 
 
 @pytest.fixture(autouse=True)
 def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a dozen elements are many here."""
-    small = partial(EncodingLimits, compact_entries=4, stream_node_entries=3)
-    monkeypatch.setattr(keyspace_module, "EncodingLimits", small)
     monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 3)
     monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 3)
     monkeypatch.setattr(counted_tree, "MERGED_ITEMS_MAX", 2)

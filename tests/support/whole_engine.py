@@ -15,6 +15,7 @@ from durable_redis.commands import build_commands
 from durable_redis.config.config import Config
 from durable_redis.engine.engine import Engine
 from durable_redis.engine.recovery import OpenStorage, StorageOptions, recover
+from durable_redis.objects.limits import configured_limits
 from storage.backends.memory import MemoryBackend, no_fault
 from storage.directory import DirectoryLock, Identity
 from storage.errors import StorageError
@@ -125,7 +126,8 @@ class WholeEngine:
         self._open(created=True)
 
     def _open(self, created: bool) -> None:
-        storage_options = StorageOptions("dir", "memory", 16, 1 << 20, 0, 0)
+        limits = configured_limits(self.config.get_int)
+        storage_options = StorageOptions("dir", "memory", 16, 1 << 20, 0, 0, limits=limits)
         keyspace, log, replayed, cut_bytes = recover(
             self._disk, "dir/wal", self.backend, LOG_ID, storage_options, START_MS, created
         )
