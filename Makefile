@@ -1,11 +1,16 @@
 # make run    serve on 127.0.0.1:6379 with data in ./data; sets everything up first
 # make test   all tests; sets everything up first
+<<<<<<< HEAD
 # make test-applications   real applications over the server (packages from PyPI and npm)
+=======
+# make soak   the random tests from fresh seeds; SOAK=20 runs twenty times as many
+>>>>>>> eaa7a6a (Let the sequences over expanded and cold collections be soaked, over streams of many nodes.)
 # make bench  compare with redis-server and write docs/benchmarks.md
 # make docs   write docs/commands.md from the command table
 
 PYTHON ?= python3
 WORKERS ?= 2
+SOAK ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -42,7 +47,7 @@ quick: setup
 	$(BIN)/pytest -m 'not slow and not durability and not differential and not integration' $(ARGS)
 
 soak: setup oracle
-	DURABLE_REDIS_SOAK=1 $(BIN)/pytest -m 'differential or durability' $(ARGS)
+	DURABLE_REDIS_SOAK=$(SOAK) $(BIN)/pytest -m 'differential or durability' $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,11 +2,17 @@
 
 *Expanded*: two elements are enough for a collection to have a record for each element.  *Cold*: so it is, and
 before every step the subject checkpoints, drops its cache and reads from the disk again.  The replies, the
-data and the digest are still those of redis-server; afterwards the backend is consistent.
+data and the digest are still those of redis-server; afterwards the backend is consistent.  Streams have nodes
+of a few entries, on both servers.
+
+``DURABLE_REDIS_SOAK=20`` runs twenty sequences, from fresh seeds and ten times as long;
+``DURABLE_REDIS_SEED`` replays one of these.
 """
 
 from __future__ import annotations
 
+import os
+import random
 import zlib
 from collections.abc import Iterator
 
@@ -28,28 +34,52 @@ pytestmark = [
 COLLECTIONS = ("hashes", "lists", "sets", "sorted_sets", "streams", "geo")
 GROUPS = [group for group in COLLECTIONS if group in GENERATORS]
 STEPS = {"expanded": 300, "cold": 100}
+SOAK_LENGTH = 10
+NODE_ENTRIES = 3
+
+
+def plan(group: str, form: str, backend: str) -> tuple[list[int], int]:
+    """The seeds of one test, and how many steps each sequence has."""
+    steps = STEPS[form]
+    if chosen := os.environ.get("DURABLE_REDIS_SEED"):
+        return [int(chosen)], steps * SOAK_LENGTH
+    if soak := int(os.environ.get("DURABLE_REDIS_SOAK", "0")):
+        return [random.SystemRandom().getrandbits(32) for _ in range(soak)], steps * SOAK_LENGTH
+    return [zlib.crc32(f"{group} {form} {backend}".encode())], steps
+
+
+@pytest.fixture(scope="module")
+def subject_server(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SubjectServer]:
+    """A subject to which two elements are many; it is so after a restart too."""
+    options = {
+        "backend": backend,
+        "collection-compact-entries": "2",
+        "stream-node-max-entries": str(NODE_ENTRIES),
+    }
+    with SubjectServer(tmp_path_factory.mktemp(backend) / "data", options) as server:
+        yield server
 
 
 @pytest.fixture
-def expanded(subject: SubjectServer) -> Iterator[SubjectServer]:
-    with subject.client() as client:
-        assert client.call("CONFIG", "SET", "collection-compact-entries", 2) == b"OK"
+def expanded(oracle: OracleServer, subject: SubjectServer) -> Iterator[SubjectServer]:
+    """The subject, which a test may stop; streams have the same nodes on both servers."""
+    with oracle.client() as client:
+        assert client.call("CONFIG", "SET", "stream-node-max-entries", NODE_ENTRIES) == b"OK"
     yield subject
     if not subject.running:
         subject.start()
-    with subject.client() as client:
-        client.call("CONFIG", "SET", "collection-compact-entries", 512)
 
 
-def run(pair: Pair, steps: list[Step], form: str) -> str:
-    """What differs, as text; nothing if all is well."""
+def run(pair: Pair, steps: list[Step], form: str) -> tuple[int, str] | None:
+    """How many steps were run until the servers parted, and what differs."""
     pair.reset()
-    for step in steps:
+    for number, step in enumerate(steps, start=1):
         if form == "cold":
             assert pair.subject.call("reload", "DEBUG", "RELOAD") == b"OK"
         if difference := pair.run(step):
-            return str(difference)
-    return str(pair.compare_states() or "")
+            return number, str(difference)
+    difference = pair.compare_states()
+    return (len(steps), str(difference)) if difference else None
 
 
 @pytest.mark.parametrize("form", ["expanded", "cold"])
@@ -58,14 +88,19 @@ def test_random_sequences(
     group: str, form: str, backend: str, oracle: OracleServer, expanded: SubjectServer
 ) -> None:
     pair = Pair(oracle, expanded, 2)
+    seeds, length = plan(group, form, backend)
     try:
-        source = Source(zlib.crc32(f"{group} {form} {backend}".encode()))
-        steps = [GENERATORS[group](source) for _ in range(STEPS[form])]
-        if found := run(pair, steps, form):
-            lines = "\n".join(step.text for step in steps)
-            pytest.fail(f"{found}\nwith {form} collections, after some of\n{lines}", pytrace=False)
-        pair.restart_subject(kill=True)
-        assert not pair.compare_states()
+        for seed in seeds:
+            source = Source(seed)
+            steps = [GENERATORS[group](source) for _ in range(length)]
+            if found := run(pair, steps, form):
+                lines = "\n".join(step.text for step in steps[: found[0]])
+                pytest.fail(
+                    f"seed {seed}: {found[1]}\nwith {form} collections, after\n{lines}", pytrace=False
+                )
+            pair.restart_subject(kill=True)
+            difference = pair.compare_states()
+            assert not difference, f"seed {seed}: different after kill -9\n{difference}"
     finally:
         pair.close()
     assert expanded.stop() == 0
