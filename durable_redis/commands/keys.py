@@ -11,6 +11,7 @@ and COMMAND GETKEYS ask here.  Key specifications: https://redis.io/docs/latest/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +22,7 @@ FoundKey = tuple[int, tuple[str, ...]]
 Finder = Callable[[Sequence[bytes]], list[FoundKey]]
 
 _DIGITS_MAX: Final = 10  # more than any number of keys; Redis takes 1,048,576 words at most
+_LOOSE_COUNT: Final = re.compile(rb"[ \t\n\v\f\r]*\+?0*([0-9]{0,10})")
 _READ: Final = ("RO", "access")
 _OVERWRITE: Final = ("OW", "update")
 _UPDATE: Final = ("RW", "access", "update")
@@ -39,7 +41,7 @@ def command_keys(command: Command, argv: Sequence[bytes]) -> list[FoundKey]:
     found = _by_specs(command.keys, argv)
     if found is not None:
         return found
-    return finder(argv) if finder is not None else []
+    return finder(argv) if finder is not None else _by_loose_count(command.keys, argv)
 
 
 def has_keys(command: Command) -> bool:
@@ -114,6 +116,26 @@ def _count(word: bytes) -> int | None:
     if not digits.isdigit() or len(digits) > _DIGITS_MAX or (digits[:1] == b"0" and word != b"0"):
         return None
     return int(word)
+
+
+def _by_loose_count(specs: Sequence[KeySpec], argv: Sequence[bytes]) -> list[FoundKey]:
+    """The keys behind a number that the command itself will refuse (`` 1``, ``01``, ``1x``), without flags.
+
+    So redis-server finds them: those that are counted first, then a destination.
+    """
+    for spec in specs:
+        if spec.find[0] != "keynum":
+            continue
+        _, count_offset, first_offset, _ = spec.find
+        count_at = spec.begin[1] + count_offset
+        number = _LOOSE_COUNT.match(argv[count_at]) if count_at < len(argv) else None
+        count = int(number.group(1) or 0) if number is not None else 0
+        first = spec.begin[1] + first_offset
+        if not 0 < count <= len(argv) - first:
+            return []
+        others = [other.begin[1] for other in specs if other is not spec]
+        return [(position, ()) for position in (*range(first, first + count), *others)]
+    return []
 
 
 def _set_keys(argv: Sequence[bytes]) -> list[FoundKey]:

@@ -42,7 +42,13 @@ LINES = [
     "zunion 2 a b WEIGHTS 1 2",
     "zunionstore d 2 a b",
     "zunionstore d 3 a b",
+    "zunionstore d 02 a b c",
+    "zunionstore d 3x a b",
+    "eval s +1 a b",
+    "eval s 0000000000000001x a b",
+    "eval s x1 a b",
     "lmpop 2 a b LEFT",
+    "lmpop 02 a b LEFT",
     "blmpop 0 1 a LEFT COUNT 2",
     "xread COUNT 2 STREAMS a b 0 0",
     "xread COUNT 2 STREAMS a b 0",
@@ -57,7 +63,7 @@ LINES = [
     "ping x",
     "spublish channel message",
 ]
-WORDS = b"a b c 0 1 2 3 5 -1 STORE storedist STREAMS GET SET INCRBY OVERFLOW LIMIT BY KEYS COPY AUTH AUTH2"
+WORDS = b"a b c 0 1 2 3 5 -1 STORE storedist STREAMS GET SET INCRBY OVERFLOW LIMIT BY KEYS COPY AUTH 01 +1 2x"
 
 
 def compare(oracle: Oracle, lines: list[list[bytes]]) -> None:
@@ -124,7 +130,7 @@ def test_a_channel_is_no_key() -> None:
     assert not has_keys(found)
 
 
-@pytest.mark.parametrize("count", [b"-1", b"0", b"3", b"x", b"", b"01", b"99999999999999999999999", b"\xb2"])
+@pytest.mark.parametrize("count", [b"-1", b"0", b"3", b"x", b"", b"x1", b"99999999999999999999999", b"\xb2"])
 def test_a_number_of_keys_that_cannot_be_gives_none(count: bytes) -> None:
     found = declared(KeySpec(("RO",), ("index", 1), ("keynum", 0, 1, 1)))
     assert command_keys(found, [b"test", count, b"a", b"b"]) == []
