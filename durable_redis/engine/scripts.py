@@ -260,10 +260,13 @@ class Scripts:
         """redis.call: Redis's gates for scripts, in its order, then the command."""
         engine, running = self._engine, self.running
         assert running is not None
+        command = None
         try:
             command = self._find(argv)
             self._check_gates(running, command, argv)
         except ReplyError as error:
+            if command is not None:
+                command.rejected_calls += 1
             engine.count_error(error)
             raise
         if command.flags & Flag.WRITE:
