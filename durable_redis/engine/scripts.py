@@ -215,8 +215,6 @@ class Scripts:
         own.protocol = 2
         own.user, own.permissions = client.user, client.permissions
         own.context.select(client.db.index)
-        if client.deferred is None:
-            client.deferred = []
         self.running = Running(
             client,
             name,
