@@ -203,7 +203,9 @@ class Functions:
     def _forget_all(self) -> None:
         self._libraries.clear()
         self._owners.clear()
-        self._interpreter = None
+        interpreter, self._interpreter = self._interpreter, None
+        if interpreter is not None:
+            interpreter.close()
 
     # -- calling ---------------------------------------------------------------------------------------------
 

@@ -141,7 +141,9 @@ class Scripts:
     def flush(self) -> None:
         """SCRIPT FLUSH: forget all scripts, and begin with a new Lua."""
         self.cached.clear()
-        self._eval = None
+        interpreter, self._eval = self._eval, None
+        if interpreter is not None:
+            interpreter.close()
 
     def _load(self, sha: bytes, source: bytes) -> None:
         flags, body = split_script(source)

@@ -1,4 +1,4 @@
-"""kill -9 and restarts: libraries of functions are kept, and a script's effects are there as a whole or not."""
+"""kill -9 and restarts: libraries of functions are kept, and a script is there as a whole or not at all."""
 
 from __future__ import annotations
 
