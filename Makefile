@@ -1,10 +1,7 @@
 # make run    serve on 127.0.0.1:6379 with data in ./data; sets everything up first
 # make test   all tests; sets everything up first
-<<<<<<< HEAD
 # make test-applications   real applications over the server (packages from PyPI and npm)
-=======
 # make soak   the random tests from fresh seeds; SOAK=20 runs twenty times as many
->>>>>>> eaa7a6a (Let the sequences over expanded and cold collections be soaked, over streams of many nodes.)
 # make bench  compare with redis-server and write docs/benchmarks.md
 # make docs   write docs/commands.md from the command table
 

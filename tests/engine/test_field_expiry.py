@@ -129,6 +129,25 @@ def test_the_last_field_takes_the_key_along(whole: WholeEngine, cold: bool) -> N
     assert whole.backend.scan(b"X", b"Y", limit=10) == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_events(form: str) -> None:
+    """As in Redis 7.4: hexpire, hpersist, hdel for a time that has passed, hexpired, del of the last."""
+    whole = WholeEngine(FORMS[form] | {"notify-keyspace-events": "Ehg"})
+    heard = whole.engine.connect("127.0.0.1:2000", "127.0.0.1:6379", 10)
+    whole.engine.execute(heard, [b"PSUBSCRIBE", b"*"])
+    heard.out.clear()
+    whole.call("HSET", "h", "a", 1, "b", 2, "c", 3)
+    whole.call("HPEXPIRE", "h", 100, *fields("a", "b", "nothing"))
+    whole.call("HPEXPIRE", "h", 100, "XX", *fields("c"))
+    whole.call("HPERSIST", "h", *fields("b"))
+    whole.call("HPEXPIREAT", "h", 1, *fields("c"))
+    whole.clock.ms += 100
+    assert whole.call("HLEN", "h") == 1
+    whole.call("HPEXPIREAT", "h", 1, *fields("b"))
+    events = [piece.split(b"\r\n")[6].partition(b":")[2] for piece in heard.out]
+    assert events == [b"hset", b"hexpire", b"hpersist", b"hdel", b"hexpired", b"hdel", b"del"]
+
+
 @pytest.mark.parametrize("command", ["RENAME h other", "COPY h other", "MOVE h 3"])
 def test_deadlines_go_along(whole: WholeEngine, command: str) -> None:
     whole.call("HSET", "h", *(word for name in NAMES for word in (name, 1)))
