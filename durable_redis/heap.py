@@ -36,3 +36,44 @@ def give_back() -> bool:
     """
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return bool(malloc_trim(ctypes.c_size_t(0))) if malloc_trim is not None else False
+
+
+class _Figures(ctypes.Structure):
+    """``struct mallinfo2`` (https://man7.org/linux/man-pages/man3/mallinfo.3.html)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    ]
+
+
+def figures() -> dict[str, int]:
+    """What glibc says of its heap, in bytes and numbers of blocks; nothing before glibc 2.33 or without it.
+
+    A walk over its free blocks: 1 ms where there are 10,000.
+    """
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is None:
+        return {}
+    mallinfo.restype = _Figures
+    found = mallinfo()
+    return {
+        "heap_bytes": found.arena,
+        "heap_used_bytes": found.uordblks,
+        "heap_free_bytes": found.fordblks,
+        "heap_free_blocks": found.ordblks,
+        "heap_releasable_bytes": found.keepcost,
+        "mapped_bytes": found.hblkhd,
+        "mapped_blocks": found.hblks,
+    }

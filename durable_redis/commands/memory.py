@@ -2,21 +2,23 @@
 
 All figures are Python's sizes plus the cache's measured overhead a key (``keyspace/memory.py``): an
 estimate of the memory that the data takes *while it is in the cache*.  A key that only the disk has is read
-to be measured, so MEMORY USAGE brings it into memory.  There is one heap, Python's own, of which no
-allocator statistics can be had.
+to be measured, so MEMORY USAGE brings it into memory.  Python's allocator does not say how many bytes it has
+handed out, so MEMORY STATS has no ``allocator.*`` and no ``rss-overhead.*``.
 """
 
 from __future__ import annotations
 
 import gc
-from sys import getsizeof
+from sys import getallocatedblocks, getsizeof
 from typing import Final
 
 from durable_redis.commands.context import Context
 from durable_redis.commands.info_sections import human_bytes, memory_figures
 from durable_redis.commands.table import LOADING, READONLY, STALE, command, container, key_spec
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError, syntax_error
+from durable_redis.heap import figures as allocator_figures
 from durable_redis.heap import give_back
+from durable_redis.keyspace.keyspace import Keyspace
 from durable_redis.keyspace.memory import ENTRY_OVERHEAD_BYTES, value_bytes
 from durable_redis.objects.collection import Collection
 from durable_redis.resp.numbers import parse_integer
@@ -68,8 +70,9 @@ def memory_stats(ctx: Context, argv: list[bytes]) -> Reply:
         b"clients.normal": figures["clients"],
         b"cluster.links": 0,
         b"aof.buffer": figures["log"],
-        b"lua.caches": 0,
-        b"functions.caches": 0,
+        b"lua.caches": engine.scripts.scripts_bytes,
+        b"functions.caches": engine.functions.sources_bytes,
+        **_overhead_by_database(engine.keyspace),
         b"overhead.total": figures["overhead"],
         b"keys.count": keys,
         b"keys.bytes-per-key": data // keys if keys else 0,
@@ -80,6 +83,20 @@ def memory_stats(ctx: Context, argv: list[bytes]) -> Reply:
         b"cache.dropped-keys": engine.keyspace.memory.dropped,
         b"fragmentation": resident / max(used, 1),
         b"fragmentation.bytes": resident - used,
+    }
+
+
+def _overhead_by_database(keyspace: Keyspace) -> dict[bytes, Reply]:
+    """What the dicts of each database with keys take; deadlines and slots have none of their own."""
+    return {
+        b"db.%d" % db.index: {
+            b"overhead.hashtable.main": ENTRY_OVERHEAD_BYTES
+            * sum(len(shard.young) + len(shard.old) for shard in db.shards),
+            b"overhead.hashtable.expires": 0,
+            b"overhead.hashtable.slot-to-keys": 0,
+        }
+        for db in keyspace.open_databases()
+        if keyspace.counts(db.index)[0]
     }
 
 
@@ -126,8 +143,10 @@ def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
     tips=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"),
 )
 def memory_malloc_stats(ctx: Context, argv: list[bytes]) -> Reply:
-    """Python's allocator keeps no statistics that could be shown."""
-    raise ReplyError("ERR allocator statistics are not supported; see MEMORY STATS")
+    """What the two allocators say of themselves: Python's, which has the small objects, and glibc's."""
+    lines = [f"python_allocated_blocks: {getallocatedblocks()}"]
+    lines += [f"glibc_{name}: {value}" for name, value in allocator_figures().items()]
+    return Verbatim("".join(line + "\n" for line in lines).encode())
 
 
 @command("MEMORY|HELP", arity=2, flags=LOADING | STALE)
@@ -138,7 +157,7 @@ def memory_help(ctx: Context, argv: list[bytes]) -> Reply:
         "DOCTOR",
         "    Say what stands out in the memory figures.",
         "MALLOC-STATS",
-        "    Not supported.",
+        "    Show what the allocators say of themselves.",
         "PURGE",
         "    Free what can be freed at once.",
         "STATS",

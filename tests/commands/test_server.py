@@ -84,7 +84,6 @@ NOT_BUILT = [
     "MODULE LOAD /x.so",
     "MODULE LOADEX /x.so",
     "MODULE UNLOAD x",
-    "MEMORY MALLOC-STATS",
 ]
 
 
@@ -257,6 +256,32 @@ def test_memory_usage_grows_with_the_value() -> None:
     small = engine.call("MEMORY", "USAGE", "a")
     engine.call("SET", "a", "x" * 1000)
     assert engine.call("MEMORY", "USAGE", "a", "SAMPLES", "0") == small + 990
+
+
+def test_allocators_say_what_they_have() -> None:
+    text = WholeEngine().call("MEMORY", "MALLOC-STATS").decode()
+    found = {name: int(value) for name, value in (line.split(": ") for line in text.splitlines())}
+    assert found["python_allocated_blocks"] > 10_000
+    heap = [found[f"glibc_heap_{part}bytes"] for part in ("", "used_", "free_")]
+    assert heap[0] == heap[1] + heap[2] > 0
+
+
+def test_memory_stats_of_each_database() -> None:
+    engine = WholeEngine(protocol=3)
+    engine.call("SET", "a", "x")
+    engine.call("SELECT", 3)
+    engine.call("MSET", "a", "x", "b", "x")
+    stats = engine.call("MEMORY", "STATS").as_dict()
+    assert {name for name in stats if name.startswith(b"db.")} == {b"db.0", b"db.3"}
+    sizes = [stats[name].as_dict()[b"overhead.hashtable.main"] for name in (b"db.0", b"db.3")]
+    assert 0 < 2 * sizes[0] == sizes[1]
+
+
+def test_memory_stats_have_redis_servers_fields(oracle_resp2: Oracle) -> None:
+    """All but those of an allocator that is not there."""
+    theirs = set(oracle_resp2.call("MEMORY", "STATS")[::2])
+    foreign = {name for name in theirs if name.startswith((b"allocator", b"rss-", b"db."))}
+    assert theirs - foreign <= set(WholeEngine().call("MEMORY", "STATS")[::2])
 
 
 def test_memory_stats_are_the_figures_of_info() -> None:

@@ -32,11 +32,6 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "Modules are compiled against Redis itself.",
     ),
     Refusal(
-        ("MEMORY MALLOC-STATS",),
-        "ERR allocator statistics are not supported; see MEMORY STATS",
-        "The report is that of the allocator which Redis uses.",
-    ),
-    Refusal(
         ("SCRIPT DEBUG YES", "SCRIPT DEBUG SYNC"),
         "ERR the script debugger is not supported",
         "It is the protocol of Redis's own debugger; `SCRIPT DEBUG NO` is answered with OK.",
