@@ -54,7 +54,10 @@ _DENIED: Final = {
     ),
     CHANNEL: "ERR The user executing the script can't publish to the channel mentioned in the command",
 }
-_WRITES: Final = Flag.WRITE | Flag.MAY_REPLICATE
+_WRITE: Final = int(Flag.WRITE)  # plain numbers: an operation on flags costs 0.4 µs
+_WRITES: Final = int(Flag.WRITE | Flag.MAY_REPLICATE)
+_NOSCRIPT: Final = int(Flag.NOSCRIPT)
+_BLOCKING: Final = int(Flag.BLOCKING)
 _LEVELS: Final = (logging.DEBUG, logging.DEBUG, logging.INFO, logging.WARNING)
 SCRIPT_OVERHEAD_BYTES: Final = 104
 
@@ -89,6 +92,7 @@ class Scripts:
         self.exit_at_once: Callable[[], None] = _cannot_exit  # the same
         self.cached: dict[bytes, tuple[ScriptFlags, int]] = {}
         self.check_loading: Callable[[], bytes | None] = _may_go_on  # the code of a library runs
+        self._flags: dict[str, int] = {}
         self._eval: Interpreter | None = None
         self._random = Random()  # one for all scripts, as in Redis
 
@@ -245,6 +249,7 @@ class Scripts:
             lambda: self.client.protocol,
             self._may_execute,
             self._random,
+            self._engine.config.get_str("redis-version"),
         )
 
     def _log(self, level: int, text: bytes) -> None:
@@ -263,13 +268,16 @@ class Scripts:
         command = None
         try:
             command = self._find(argv)
-            self._check_gates(running, command, argv)
+            flags = self._flags.get(command.name)
+            if flags is None:
+                flags = self._flags[command.name] = int(command.flags)
+            self._check_gates(running, command, argv, flags)
         except ReplyError as error:
             if command is not None:
                 command.rejected_calls += 1
             engine.count_error(error)
             raise
-        if command.flags & Flag.WRITE:
+        if flags & _WRITE:
             running.wrote = True
         started = time.perf_counter()
         try:
@@ -286,11 +294,11 @@ class Scripts:
             tracking.caching = caching  # it is for the whole script
         return reply
 
-    def _check_gates(self, running: Running, command: Command, argv: list[bytes]) -> None:
-        engine, flags = self._engine, command.flags
+    def _check_gates(self, running: Running, command: Command, argv: list[bytes], flags: int) -> None:
+        engine = self._engine
         if not command.accepts(len(argv)) or command.handler is None:
             raise ReplyError(_WRONG_COUNT)
-        if flags & Flag.NOSCRIPT:
+        if flags & _NOSCRIPT:
             raise ReplyError(_NOT_FROM_SCRIPT)
         if self.client.permissions is not None:
             denial = engine.access.check(self.client.permissions, command, argv)
@@ -299,9 +307,10 @@ class Scripts:
                 raise ReplyError(_DENIED[denial.reason])
         if flags & _WRITES and running.read_only:
             raise ReplyError(_READ_ONLY)
-        may_grow = running.wrote or running.allow_oom
-        engine.check_room(flags, argv, takes_memory=bool(flags & Flag.DENYOOM and not may_grow))
-        if flags & Flag.BLOCKING and command.name.startswith("XREAD") and _asks_to_wait(argv):
+        if engine.disk_full or engine.maintenance.evicting:
+            takes_memory = flags & Flag.DENYOOM and not (running.wrote or running.allow_oom)
+            engine.check_room(command.flags, argv, takes_memory=bool(takes_memory))
+        if flags & _BLOCKING and command.name.startswith("XREAD") and _asks_to_wait(argv):
             name = argv[0].decode("latin-1")
             raise ReplyError(f"ERR {name} command is not allowed with BLOCK option from scripts")
 

@@ -61,6 +61,7 @@ class Services:
     protocol: Callable[[], int]
     may_execute: Callable[[list[bytes]], bool | None]  # None: there is no such command
     random: Random
+    version: str = durable_redis.REDIS_VERSION  # of Redis, as scripts see it
 
 
 def _deny(_object: object, _name: object, _is_setting: bool) -> object:
@@ -104,8 +105,8 @@ class Interpreter:
                     "sha1": sha1_hex,
                     "random": random.next,
                     "seed": random.seed,
-                    "version": durable_redis.REDIS_VERSION.encode(),
-                    "version_number": _version_number(durable_redis.REDIS_VERSION),
+                    "version": services.version.encode(),
+                    "version_number": _version_number(services.version),
                 }.items()
             }
         )
