@@ -60,7 +60,12 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def parse_cursor(raw: bytes) -> int:
-    """A cursor as C's ``strtoul`` reads it: negative numbers wrap, no text is 0.  Raises for other texts."""
+    """A cursor as C's ``strtoul`` reads it: negative numbers wrap, no text is 0, and a NUL ends the text.
+
+    Raises for other texts.
+    """
+    if b"\0" in raw:
+        raw = raw[: raw.index(b"\0")]
     if not raw:
         return 0
     if _is_cursor(raw) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from durable_redis.commands import databases, expiry, generic, iteration, objects, strings
+from durable_redis.commands.iteration import parse_cursor
 from durable_redis.errors import ReplyError
 from tests.support.fake_engine import NOW_MS
 from tests.support.fake_server import FakeServer
@@ -206,6 +207,29 @@ def test_flushdb_and_flushall(server: FakeServer) -> None:
 
 
 # -- iteration -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "cursor"),
+    [
+        (b"", 0),
+        (b"5", 5),
+        (b"+5", 5),
+        (b"-1", 18446744073709551615),
+        (b"\0", 0),
+        (b"\0x", 0),
+        (b"5\0abc", 5),
+        (b"x\0", None),
+        (b"5 \0", None),
+        (b"18446744073709551616\0", None),
+    ],
+)
+def test_cursors(raw: bytes, cursor: int | None) -> None:
+    if cursor is None:
+        with pytest.raises(ReplyError, match="invalid cursor"):
+            parse_cursor(raw)
+    else:
+        assert parse_cursor(raw) == cursor
 
 
 @pytest.mark.parametrize(
