@@ -290,9 +290,9 @@ SCENARIOS = {
         a: EXEC
     """,
     "watching what expires": """
-        a: SET k 1 PX 30
+        a: SET k 1 PX 400
         a: WATCH k
-        a: DEBUG SLEEP 0.06
+        a: DEBUG SLEEP 0.5
         a: MULTI
         a: EXEC
         a: SET k 1 PX 1
