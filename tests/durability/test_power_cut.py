@@ -10,7 +10,7 @@ lucky is shown on redis-server, which keeps all under ``always`` and loses under
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.loop_device import LoopDisk, require_loop_devices
 from tests.support.servers import AppendOnlyServer, ServerProcess, SubjectServer
+from tests.support.writer_collections import KINDS
 from tests.support.writers import SHARED_COUNTER, Load, Writer, read_all
 
 pytestmark = [pytest.mark.durability, pytest.mark.slow]
@@ -78,8 +79,14 @@ def test_power_cut_after_checkpoint(backend: str, scratch: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["always", "no"])
 def test_the_method_tells_durable_from_lucky(mode: str, scratch: Path) -> None:
-    """redis-server keeps everything under ``always`` and visibly loses under ``no``."""
-    cut = cut_power(scratch, lambda path: AppendOnlyServer(path, {"appendfsync": mode}), mode)
+    """redis-server keeps everything under ``always`` and visibly loses under ``no``.
+
+    But for streams: it does not log what reading the pending entries of a group anew changes.
+    """
+    without_streams = [kind for kind in KINDS if kind != b"x"]
+    cut = cut_power(
+        scratch, lambda path: AppendOnlyServer(path, {"appendfsync": mode}), mode, kinds=without_streams
+    )
     print(f"redis-server {mode}: {cut}")
     if mode == "always":
         assert cut.lost == 0, str(cut)
@@ -89,11 +96,13 @@ def test_the_method_tells_durable_from_lucky(mode: str, scratch: Path) -> None:
         )
 
 
-def cut_power(scratch: Path, make: MakeServer, mode: str, *, checkpoint: bool = False) -> Cut:
+def cut_power(
+    scratch: Path, make: MakeServer, mode: str, *, checkpoint: bool = False, kinds: Sequence[bytes] = KINDS
+) -> Cut:
     """Load a server on a disk of its own, cut the power, start on what is left, and compare."""
     disk = LoopDisk(scratch / "disk.img", scratch / "disk")
     disk.make()
-    writers = [Writer(number, seed=300 + number) for number in range(WRITERS)]
+    writers = [Writer(number, 300 + number, kinds) for number in range(WRITERS)]
     load = Load(writers)
     with disk:
         server = make(disk.mount_point / "data")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,8 +45,10 @@ class Operation:
 class Writer:
     """One connection that writes until the server is gone."""
 
-    def __init__(self, number: int, seed: int) -> None:
+    def __init__(self, number: int, seed: int, kinds: Sequence[bytes] = KINDS) -> None:
+        """``kinds`` are the types of collections that it writes to."""
         self.name = b"w%d" % number
+        self.kinds = kinds
         self.random = random.Random(seed)
         self.base: dict[bytes, Entry] = {}
         self.operations: list[Operation] = []
@@ -197,13 +199,13 @@ class Writer:
 
     def _delete(self) -> Operation:
         keys = [
-            self._key(self.random.choice((b"v", b"v", b"n", b"a", b"m", *KINDS)))
+            self._key(self.random.choice((b"v", b"v", b"n", b"a", b"m", *self.kinds)))
             for _ in range(self.random.randint(1, 3))
         ]
         return Operation([self.random.choice(("DEL", "UNLINK")), *keys], dict.fromkeys(keys))
 
     def _change_collection(self, mark: bytes) -> Operation:
-        kind = self.random.choice(KINDS)
+        kind = self.random.choice(self.kinds)
         key = b"%b:%b:%d" % (self.name, kind, self.random.randrange(3))
         content, deadline = self._entry(key)
         words, left = change(kind, key, content, mark, self.random)
