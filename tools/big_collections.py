@@ -206,7 +206,9 @@ def main() -> None:
     parser.add_argument("--directory", help="where the data goes meanwhile (default: a temporary one)")
     options = parser.parse_args()
     rng = random.Random(1)
-    print("| type | load s | µs an element | start s | read µs | change µs | DEL ms | MB loading | MB after |")
+    print(
+        "| type | load s | µs an element | start s | read µs | change µs | DEL ms | MB loading | MB after |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for kind in KINDS:
         if options.only not in ("", kind.name):
