@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from durable_redis.commands.context import KeyWait
 from durable_redis.commands.session import Client
-from durable_redis.keyspace.effects import Effect, keys_of
+from durable_redis.keyspace.effects import Effect, places_of
 
 Place = tuple[int, bytes]  # the number of a database, and a key
 
@@ -39,20 +39,10 @@ class BlockedClients:
     def note(self, effects: list[tuple[int, Effect]]) -> None:
         """Effects have been applied; call it only while anybody waits."""
         for db, effect in effects:
-            keys = keys_of(effect)
-            if keys is None:
-                self.ready.update(dict.fromkeys(self.waiting))
-                continue
-            for key in keys:
-                self._note(db, key)
-            if effect[0] == b"MOVE":
-                self._note(int(effect[2]), effect[1])
-            elif effect[0] == b"COPY":
-                self._note(int(effect[4]), effect[2])
-
-    def _note(self, db: int, key: bytes) -> None:
-        if (db, key) in self.waiting:
-            self.ready[db, key] = None
+            places = places_of(db, effect)
+            for place in self.waiting if places is None else places:
+                if place in self.waiting:
+                    self.ready[place] = None
 
     def next_ready(self) -> tuple[bytes, list[Client]] | None:
         """The next key to look at, and who waits for it, the longest first."""

@@ -23,7 +23,7 @@ from durable_redis.commands.listening import Tracking
 from durable_redis.commands.session import Client
 from durable_redis.commands.table import Command, Flag
 from durable_redis.engine.pubsub import PubSub
-from durable_redis.keyspace.effects import LEAVE_THE_VALUE, Effect, keys_of
+from durable_redis.keyspace.effects import Effect, changes_values, places_of
 from durable_redis.resp.encoder import bulk_header, encode_bytes
 from durable_redis.resp.replies import Push
 
@@ -149,16 +149,12 @@ class Invalidation:
 
     def note(self, db: int, effect: Effect) -> None:
         """An effect has been applied."""
-        name = effect[0]
-        if name in LEAVE_THE_VALUE and b"MKSTREAM" not in effect:
-            return
-        keys = keys_of(effect)
-        if keys is None:
+        places = places_of(db, effect)
+        if places is None:
             self.noted[None] = None
-        elif name == b"COPY":
-            self.noted[effect[2]] = None
-        else:
-            self.noted.update(dict.fromkeys(reversed(keys) if name == b"LMOVE" else keys))
+        elif changes_values(effect):
+            keys = [key for _, key in places]
+            self.noted.update(dict.fromkeys(reversed(keys) if effect[0] == b"LMOVE" else keys))
 
     def flush(self, current: Client | None) -> None:
         """Tell of what was noted; ``current`` is who has executed the command that did it."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from durable_redis.commands.queueing import Watch
 from durable_redis.commands.session import Client
-from durable_redis.keyspace.effects import LEAVE_THE_VALUE, Effect, keys_of
+from durable_redis.keyspace.effects import Effect, changes_values, places_of
 from durable_redis.keyspace.keyspace import Keyspace
 
 _REMOVALS: Final = frozenset((b"DEL", b"UNLINK"))
@@ -72,19 +72,12 @@ class Watching:
     def note(self, effects: list[tuple[int, Effect]]) -> None:
         """Effects have been applied; call it only while anybody watches."""
         for db, effect in effects:
-            name = effect[0]
-            if name in LEAVE_THE_VALUE and b"MKSTREAM" not in effect:
-                continue
-            keys = keys_of(effect)
-            if keys is None:
+            places = places_of(db, effect)
+            if places is None:
                 self._note_many(db, effect)
-            elif name == b"COPY":
-                self._touch(int(effect[4]), effect[2])
-            else:
-                for key in keys:
-                    self._touch(db, key, removed=name in _REMOVALS)
-                if name == b"MOVE":
-                    self._touch(int(effect[2]), effect[1])
+            elif changes_values(effect):
+                for place in places:
+                    self._touch(*place, removed=effect[0] in _REMOVALS)
 
     def _note_many(self, db: int, effect: Effect) -> None:
         swapped = {int(effect[1]), int(effect[2])} if effect[0] == b"SWAPDB" else set()

@@ -250,7 +250,25 @@ def keys_of(effect: Effect) -> Sequence[bytes] | None:
     return effect[1:2]
 
 
-LEAVE_THE_VALUE = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))  # but XGROUP CREATE … MKSTREAM
+def places_of(db: int, effect: Effect) -> list[tuple[int, bytes]] | None:
+    """The databases and keys that an effect of database ``db`` has changed; None for all there are."""
+    keys = keys_of(effect)
+    if keys is None:
+        return None
+    if effect[0] == b"COPY":
+        return [(int(effect[4]), effect[2])]
+    places = [(db, key) for key in keys]
+    if effect[0] == b"MOVE":
+        places.append((int(effect[2]), effect[1]))
+    return places
+
+
+def changes_values(effect: Effect) -> bool:
+    """Whether an effect changes what keys hold, not just what a stream's groups know of it."""
+    return effect[0] not in _LEAVE_THE_VALUE or b"MKSTREAM" in effect
+
+
+_LEAVE_THE_VALUE = frozenset((b"XACK", b"XCLAIM", b"XGROUP", b"XSETID"))
 
 MANY_DATABASES = frozenset(
     (b"MOVE", b"COPY", b"SWAPDB", b"FLUSHALL")
