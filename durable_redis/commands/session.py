@@ -119,6 +119,11 @@ class Client:
         self.watch: Watch | None = None
         self.deferred: list[bytes] | None = None  # messages that come while EXEC or a script is executed
 
+    def push(self, data: bytes) -> None:
+        """Send what the client has not asked for: behind an EXEC, and even where replies are off."""
+        out = self.out if self.deferred is None else self.deferred
+        out.append(data if self.reply_mode == REPLY_ON else Kept(data))
+
     @property
     def is_waiting(self) -> bool:
         """Whether a command of this client is under way, or held back: the next one has to wait."""

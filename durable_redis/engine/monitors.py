@@ -55,7 +55,7 @@ class Monitors:
         line = monitor_line(argv, db, source, now_us)
         for client in self.clients.values():
             if client.reply_mode == REPLY_ON:
-                (client.out if client.deferred is None else client.deferred).append(line)
+                client.push(line)
         self._pushed.update(self.clients.values())
 
 

@@ -53,20 +53,13 @@ class PubSub:
     def _send(self, clients: Clients, message: Push) -> int:
         encoded = (encode_bytes(message, 2), encode_bytes(message, 3))
         for client in clients:
-            out = client.out if client.deferred is None else client.deferred
-            if client.reply_mode == REPLY_ON:
-                out.append(encoded[client.protocol - 2])
-            else:
-                out.append(Kept(encoded[client.protocol - 2]))
+            client.push(encoded[client.protocol - 2])
         self.pushed.update(clients)
         return len(clients)
 
     def push(self, client: Client, data: bytes) -> None:
         """Send a client bytes that it has not asked for."""
-        if client.deferred is None:
-            self.answer(client, data)
-        else:
-            client.deferred.append(data if client.reply_mode == REPLY_ON else Kept(data))
+        client.push(data)
         self.pushed.add(client)
 
     def answer(self, client: Client, data: bytes) -> None:
