@@ -69,6 +69,7 @@ _MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC = b"*1\r\n$4\r\nEXEC\r\n"
 PENDING_BYTES_MAX = 32 << 20  # a batch with more payload than this is written as several frames
 
+Perform = Callable[[Client, Command, list[bytes]], Reply]
 
 logger = logging.getLogger("durable_redis")
 
@@ -252,7 +253,8 @@ class Engine:
             if self.pause.until_ms and self.pause.holds_back(client, flags, argv):
                 return
             if transaction is None or command.name in UNQUEUED:
-                self._call(client, command, argv)
+                client.last_command = command.name
+                self.call(client, command, argv, self.perform)
                 self._finish(client)
                 if client.tracking is not None:
                     self.messages.invalidation.remember(client, command, argv)
@@ -267,12 +269,11 @@ class Engine:
                 out[mark:] = filter(is_kept, out[mark:])
             self.refresh(client)
 
-    def _call(self, client: Client, command: Command, argv: list[bytes]) -> None:
+    def call(self, client: Client, command: Command, argv: list[bytes], perform: Perform) -> None:
         """Execute a command that has passed the gates, and put its reply into ``client.out``."""
         started = time.perf_counter()
-        client.last_command = command.name
         try:
-            reply = self.perform(client, command, argv)
+            reply = perform(client, command, argv)
         except ReplyError as error:
             self.reply_error(client, error)
         else:
@@ -336,18 +337,6 @@ class Engine:
         if isinstance(reply, ReplyError):
             raise reply
         return reply
-
-    def execute_queued(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """Execute a command of a transaction, and put its reply into ``client.out``."""
-        started = time.perf_counter()
-        try:
-            reply = self.perform_nested(client, command, argv)
-        except ReplyError as error:
-            self.reply_error(client, error)
-        else:
-            if reply is not NO_REPLY:
-                encode(reply, client.protocol, client.out)
-        self.inspection.timed(client, command, argv, started)
 
     def _finish(self, client: Client) -> None:
         """The outermost command is done: log what it has applied, and tell who wants to know."""

@@ -98,7 +98,7 @@ class Transactions:
             if client.permissions is not None:
                 denial = engine.access.check(client.permissions, command, argv)
             if denial is None:
-                engine.execute_queued(client, command, argv)
+                engine.call(client, command, argv, engine.perform_nested)
             else:
                 engine.access.note_denial(client, denial, "multi")
                 engine.reply_error(client, ReplyError(_NO_LONGER_ALLOWED.format(_REASONS[denial.reason])))
