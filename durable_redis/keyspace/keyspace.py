@@ -295,10 +295,12 @@ class Keyspace:
                 assert db is not None
                 self.expire(db, key)
                 continue
+            wake_ms = 0
             if isinstance(value, HasDeadlines):
                 assert db is not None
                 self._wake(db, key, value)
-            if value is None or expires_ms not in (expires_of(value), getattr(value, "disk_wake_ms", 0)):
+                wake_ms = value.disk_wake_ms
+            if value is None or expires_ms not in (expires_of(value), wake_ms):
                 self.dead_index.append(expiry_key(expires_ms, space, place_of(key), key))
         return len(candidates) == EXPIRE_CANDIDATES
 

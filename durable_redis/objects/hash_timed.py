@@ -47,22 +47,46 @@ class HasDeadlines(Hash):
 
     def hide(self, now_ms: int) -> None:
         """Pass over what is due at this time."""
-        raise NotImplementedError
+        self.now_ms = now_ms  # type: ignore[misc]  # the slot is that of the class below
 
     def note_index(self, wake_ms: int) -> None:
         """The backend's expiry index has this time for the hash, 0 for none."""
-        raise NotImplementedError
+        self.disk_wake_ms = wake_ms  # type: ignore[misc]
 
     def deadline(self, field: bytes) -> int:
         """When a field that is there goes; 0 for never."""
         raise NotImplementedError
 
-    def set_deadline(self, field: bytes, deadline_ms: int) -> None:
-        """Let a field that is there go at a time, or never (0)."""
-        raise NotImplementedError
-
     def due(self, now_ms: int, count: int) -> list[bytes]:
         """At most ``count`` fields whose time has come, the earliest first."""
+        raise NotImplementedError
+
+    # -- changing (for effects only) -------------------------------------------------------------------------
+
+    def set(self, field: bytes, value: bytes, limits: EncodingLimits) -> bool:
+        """See :class:`Hash`; the field has no deadline any more."""
+        self.set_deadline(field, 0)
+        return super().set(field, value, limits)
+
+    def delete(self, field: bytes) -> bool:
+        """See :class:`Hash`."""
+        self.set_deadline(field, 0)
+        return super().delete(field)
+
+    def set_deadline(self, field: bytes, deadline_ms: int) -> None:
+        """Let a field that is there go at a time, or never (0)."""
+        before_ms = self._exchange(field, deadline_ms)
+        if before_ms and before_ms == self.next_ms:
+            self.next_ms = self._earliest()  # type: ignore[misc]
+        elif deadline_ms and not 0 < self.next_ms <= deadline_ms:
+            self.next_ms = deadline_ms  # type: ignore[misc]
+
+    def _exchange(self, field: bytes, deadline_ms: int) -> int:
+        """Give a field a deadline, or none; the one it had."""
+        raise NotImplementedError
+
+    def _earliest(self) -> int:
+        """The first of all deadlines; 0 if there is none."""
         raise NotImplementedError
 
 
@@ -116,14 +140,6 @@ class TimedHash(HasDeadlines):
         """See :class:`Hash`; nothing if everything is hidden."""
         return _choices(rng, list(self.items()), count)
 
-    def hide(self, now_ms: int) -> None:
-        """See :class:`HasDeadlines`."""
-        self.now_ms = now_ms
-
-    def note_index(self, wake_ms: int) -> None:
-        """See :class:`HasDeadlines`."""
-        self.disk_wake_ms = wake_ms
-
     def deadline(self, field: bytes) -> int:
         """See :class:`HasDeadlines`."""
         return self.deadlines.get(field, 0)
@@ -133,27 +149,16 @@ class TimedHash(HasDeadlines):
         found = sorted((ms, field) for field, ms in self.deadlines.items() if ms <= now_ms)
         return [field for _, field in found[:count]]
 
-    # -- changing (for effects only) -------------------------------------------------------------------------
-
-    def set(self, field: bytes, value: bytes, limits: EncodingLimits) -> bool:
-        """See :class:`Hash`; the field has no deadline any more."""
-        self.set_deadline(field, 0)
-        return super().set(field, value, limits)
-
-    def delete(self, field: bytes) -> bool:
-        """See :class:`Hash`."""
-        self.set_deadline(field, 0)
-        return super().delete(field)
-
-    def set_deadline(self, field: bytes, deadline_ms: int) -> None:
+    def _exchange(self, field: bytes, deadline_ms: int) -> int:
         """See :class:`HasDeadlines`."""
         before = self.deadlines.pop(field, 0)
         if deadline_ms:
             self.deadlines[field] = deadline_ms
-        if before and before == self.next_ms:
-            self.next_ms = min(self.deadlines.values(), default=0)
-        elif deadline_ms and not 0 < self.next_ms <= deadline_ms:
-            self.next_ms = deadline_ms
+        return before
+
+    def _earliest(self) -> int:
+        """See :class:`HasDeadlines`."""
+        return min(self.deadlines.values(), default=0)
 
     # -- on disk ---------------------------------------------------------------------------------------------
 
@@ -171,10 +176,10 @@ class TimedHash(HasDeadlines):
         self.deadlines = next(parts)
         self.fields = dict(zip(parts, parts, strict=True))
         self.payload_bytes = sum(len(field) + len(value) for field, value in self.fields.items())
-        self.next_ms = self.disk_wake_ms = min(self.deadlines.values(), default=0)
+        self.next_ms = self.disk_wake_ms = self._earliest()
 
 
-class TimedExpandedHash(ExpandedHash, HasDeadlines):
+class TimedExpandedHash(HasDeadlines, ExpandedHash):
     """A large one."""
 
     __slots__ = ("disk_wake_ms", "next_ms", "now_ms", "tree")
@@ -266,14 +271,6 @@ class TimedExpandedHash(ExpandedHash, HasDeadlines):
             return _choices(rng, list(self.items()), count)
         return list(self._shown(self.elements.choose(rng) for _ in range(count)))
 
-    def hide(self, now_ms: int) -> None:
-        """See :class:`HasDeadlines`."""
-        self.now_ms = now_ms
-
-    def note_index(self, wake_ms: int) -> None:
-        """See :class:`HasDeadlines`."""
-        self.disk_wake_ms = wake_ms
-
     def deadline(self, field: bytes) -> int:
         """See :class:`HasDeadlines`."""
         value = self.elements.get(field)
@@ -288,19 +285,7 @@ class TimedExpandedHash(ExpandedHash, HasDeadlines):
             found.append(field)
         return found
 
-    # -- changing (for effects only) -------------------------------------------------------------------------
-
-    def set(self, field: bytes, value: bytes, limits: EncodingLimits) -> bool:
-        """See :class:`Hash`; the field has no deadline any more."""
-        self.set_deadline(field, 0)
-        return super().set(field, value, limits)
-
-    def delete(self, field: bytes) -> bool:
-        """See :class:`Hash`."""
-        self.set_deadline(field, 0)
-        return super().delete(field)
-
-    def set_deadline(self, field: bytes, deadline_ms: int) -> None:
+    def _exchange(self, field: bytes, deadline_ms: int) -> int:
         """See :class:`HasDeadlines`."""
         value = self.elements.get(field)
         before = 0
@@ -312,10 +297,11 @@ class TimedExpandedHash(ExpandedHash, HasDeadlines):
             self.tree.add((deadline_ms, field))
         elif before:
             self.elements.set(field, value)
-        if before and before == self.next_ms:
-            self.next_ms = self.tree.get(0)[0] if self.tree.count else 0
-        elif deadline_ms and not 0 < self.next_ms <= deadline_ms:
-            self.next_ms = deadline_ms
+        return before
+
+    def _earliest(self) -> int:
+        """See :class:`HasDeadlines`."""
+        return self.tree.get(0)[0] if self.tree.count else 0
 
     # -- on disk ---------------------------------------------------------------------------------------------
 
