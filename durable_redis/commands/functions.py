@@ -10,16 +10,13 @@ import time
 from typing import Any, Final
 
 from durable_redis.commands.context import Context
-from durable_redis.commands.scripting import RO_KEYS, RW_KEYS
+from durable_redis.commands.scripting import RO_KEYS, RUNS, RW_KEYS
 from durable_redis.commands.table import (
     ALLOW_BUSY,
     DENYOOM,
     LOADING,
-    MOVABLEKEYS,
-    NO_MANDATORY_KEYS,
     NOSCRIPT,
     READONLY,
-    SKIP_MONITOR,
     STALE,
     WRITE,
     command,
@@ -31,18 +28,17 @@ from durable_redis.resp.replies import OK, Reply, SetReply
 
 FUNCTION: Final = container("FUNCTION")
 _ACL: Final = ("scripting",)
-_RUNS: Final = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
 _EVERYWHERE: Final = ("request_policy:all_shards", "response_policy:all_succeeded")
 _POLICIES: Final = (b"flush", b"append", b"replace")
 
 
-@command("FCALL", arity=-3, flags=_RUNS, keys=RW_KEYS, acl=_ACL)
+@command("FCALL", arity=-3, flags=RUNS, keys=RW_KEYS, acl=_ACL)
 def fcall(ctx: Context, argv: list[bytes]) -> Reply:
     """Call a function."""
     return ctx.server.functions.call(ctx.client, argv, read_only=False)
 
 
-@command("FCALL_RO", arity=-3, flags=_RUNS | READONLY, keys=RO_KEYS, acl=_ACL)
+@command("FCALL_RO", arity=-3, flags=RUNS | READONLY, keys=RO_KEYS, acl=_ACL)
 def fcall_ro(ctx: Context, argv: list[bytes]) -> Reply:
     """Call a function that changes nothing."""
     return ctx.server.functions.call(ctx.client, argv, read_only=True)

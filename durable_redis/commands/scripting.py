@@ -27,7 +27,7 @@ from durable_redis.resp.replies import OK, Reply
 
 SCRIPT: Final = container("SCRIPT")
 _ACL: Final = ("scripting",)
-_RUNS: Final = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
+RUNS: Final = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
 _BEGIN: Final = ("index", 2)
 _FIND: Final = ("keynum", 0, 1, 1)
 _WORST: Final = "We cannot tell how the keys will be used so we assume the worst, {}"
@@ -38,25 +38,25 @@ _RO_KEYS_SHA: Final = (KeySpec(("RO", "access"), _BEGIN, _FIND),)
 _MODES: Final = (b"sync", b"async")
 
 
-@command("EVAL", arity=-3, flags=_RUNS, keys=RW_KEYS, acl=_ACL)
+@command("EVAL", arity=-3, flags=RUNS, keys=RW_KEYS, acl=_ACL)
 def eval_(ctx: Context, argv: list[bytes]) -> Reply:
     """Run a script."""
     return ctx.server.scripts.evaluate(ctx.client, argv, read_only=False)
 
 
-@command("EVAL_RO", arity=-3, flags=_RUNS | READONLY, keys=RO_KEYS, acl=_ACL)
+@command("EVAL_RO", arity=-3, flags=RUNS | READONLY, keys=RO_KEYS, acl=_ACL)
 def eval_ro(ctx: Context, argv: list[bytes]) -> Reply:
     """Run a script that changes nothing."""
     return ctx.server.scripts.evaluate(ctx.client, argv, read_only=True)
 
 
-@command("EVALSHA", arity=-3, flags=_RUNS, keys=_RW_KEYS_SHA, acl=_ACL)
+@command("EVALSHA", arity=-3, flags=RUNS, keys=_RW_KEYS_SHA, acl=_ACL)
 def evalsha(ctx: Context, argv: list[bytes]) -> Reply:
     """Run a script that the server knows, by its hash."""
     return ctx.server.scripts.evaluate_cached(ctx.client, argv, read_only=False)
 
 
-@command("EVALSHA_RO", arity=-3, flags=_RUNS | READONLY, keys=_RO_KEYS_SHA, acl=_ACL)
+@command("EVALSHA_RO", arity=-3, flags=RUNS | READONLY, keys=_RO_KEYS_SHA, acl=_ACL)
 def evalsha_ro(ctx: Context, argv: list[bytes]) -> Reply:
     """Run a script that the server knows and that changes nothing."""
     return ctx.server.scripts.evaluate_cached(ctx.client, argv, read_only=True)

@@ -11,7 +11,6 @@ between: they are answered BUSY, unless their command is one of those that may e
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from durable_redis.engine.script_source import ScriptFlags, split_script
 from durable_redis.errors import NOT_AN_INTEGER, ReplyError
 from durable_redis.resp.numbers import parse_integer
 from durable_redis.resp.replies import Encoded, Reply
-from durable_redis.scripting.host import Random
+from durable_redis.scripting.host import Random, sha1_hex
 from durable_redis.scripting.interpreter import MEMORY_BYTES_MAX, Interpreter, ScriptError, Services
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class Scripts:
         """EVAL and EVAL_RO."""
         self._engine.inspection.show(client, argv)
         keys, arguments = split_arguments(argv)
-        sha = hashlib.sha1(argv[1], usedforsecurity=False).hexdigest().encode()
+        sha = sha1_hex(argv[1])
         if sha not in self.cached:
             self._make_room()
             self._load(sha, argv[1])
@@ -137,7 +136,7 @@ class Scripts:
 
     def load(self, source: bytes) -> bytes:
         """SCRIPT LOAD: the script's hash."""
-        sha = hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+        sha = sha1_hex(source)
         if sha not in self.cached:
             self._load(sha, source)
         return sha
