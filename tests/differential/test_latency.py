@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.client import Map
 from tests.support.servers import OracleServer, ServerProcess, SubjectServer
+from tests.support.watching import calls
 
 pytestmark = pytest.mark.differential
 
@@ -42,12 +43,7 @@ CALLS = (
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_calls(protocol: int, oracle: OracleServer, subject: SubjectServer) -> None:
-    replies = []
-    for server in (oracle, subject):
-        with server.client() as client:
-            client.call("HELLO", protocol)
-            client.call("LATENCY", "RESET")
-            replies.append([repr(client.call(*line.split())) for line in CALLS])
+    replies = [calls(server, protocol, ("LATENCY RESET",), CALLS) for server in (oracle, subject)]
     assert list(zip(CALLS, replies[1], strict=True)) == list(zip(CALLS, replies[0], strict=True))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.client import ErrorReply, Map
 from tests.support.servers import OracleServer, SubjectServer
-from tests.support.watching import watched
+from tests.support.watching import SCRIPTS, watched
 
 pytestmark = pytest.mark.differential
 
@@ -90,28 +90,7 @@ SCENARIOS = {
         a: EXEC x
         a: DISCARD
     """,
-    "scripts": """
-        a: EVAL "return redis.call('set', KEYS[1], ARGV[1])" 1 k v
-        a: EVAL "return redis.pcall('incr', 'k', 'k')" 0
-        a: EVAL "return redis.pcall('incr', 'k')" 0
-        a: EVAL "return redis.call('incr', 'k')" 0
-        a: EVAL "redis.call('select', 3) redis.call('get', 'k') return redis.call('ping')" 0
-        a: EVAL "this is no Lua" 0
-        a: EVAL "return 1" 2 k
-        a: EVAL_RO "return redis.call('get', KEYS[1])" 1 k
-        a: EVALSHA ffffffffffffffffffffffffffffffffffffffff 0
-        a: SCRIPT LOAD "return redis.call('get', 'k')"
-        a: EVALSHA 4a2267357833227dd98abdedb8cf24b15a986445 0
-        a: FUNCTION FLUSH
-        a: FUNCTION LOAD "#!lua name=lib\\nredis.register_function('f', function() return 1 end)"
-        a: FCALL f 0
-        a: FCALL nosuch 0
-        a: FUNCTION FLUSH
-        a: MULTI
-        a: EVAL "return redis.call('set', 'k', 'w')" 0
-        a: GET k
-        a: EXEC
-    """,
+    "scripts": SCRIPTS,
     "messages": """
         a: SUBSCRIBE c
         b: PUBLISH c m

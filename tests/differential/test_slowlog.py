@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.client import ErrorReply
 from tests.support.servers import OracleServer, ServerProcess, SubjectServer
-from tests.support.watching import Cast
+from tests.support.watching import SCRIPTS, Cast, calls
 
 pytestmark = pytest.mark.differential
 
@@ -50,28 +50,7 @@ SCENARIOS = {
         a: CONFIG SET requirepass ""
         a: CONFIG GET requirepass
     """,
-    "scripts": """
-        a: EVAL "return redis.call('set', KEYS[1], ARGV[1])" 1 k v
-        a: EVAL "return redis.pcall('incr', 'k', 'k')" 0
-        a: EVAL "return redis.pcall('incr', 'k')" 0
-        a: EVAL "return redis.call('incr', 'k')" 0
-        a: EVAL "redis.call('select', 3) redis.call('get', 'k') return redis.call('ping')" 0
-        a: EVAL "this is no Lua" 0
-        a: EVAL "return 1" 2 k
-        a: EVAL_RO "return redis.call('get', KEYS[1])" 1 k
-        a: EVALSHA ffffffffffffffffffffffffffffffffffffffff 0
-        a: SCRIPT LOAD "return redis.call('get', 'k')"
-        a: EVALSHA 4a2267357833227dd98abdedb8cf24b15a986445 0
-        a: FUNCTION FLUSH
-        a: FUNCTION LOAD "#!lua name=lib\\nredis.register_function('f', function() return 1 end)"
-        a: FCALL f 0
-        a: FCALL nosuch 0
-        a: FUNCTION FLUSH
-        a: MULTI
-        a: EVAL "return redis.call('set', 'k', 'w')" 0
-        a: GET k
-        a: EXEC
-    """,
+    "scripts": SCRIPTS,
     "waiting": """
         a: BLPOP none 0.01
         a: RPUSH list 1
@@ -188,13 +167,18 @@ CALLS = (
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_calls(protocol: int, oracle: OracleServer, subject: SubjectServer) -> None:
-    replies = []
-    for server in (oracle, subject):
-        with server.client() as client:
-            client.call("HELLO", protocol)
-            client.call("CONFIG", "SET", "slowlog-log-slower-than", "-1")
-            client.call("SLOWLOG", "RESET")
-            replies.append([repr(client.call(*line.split())) for line in CALLS])
+    replies = [
+        calls(
+            server,
+            protocol,
+            (
+                "CONFIG SET slowlog-log-slower-than -1",
+                "SLOWLOG RESET",
+            ),
+            CALLS,
+        )
+        for server in (oracle, subject)
+    ]
     assert list(zip(CALLS, replies[1], strict=True)) == list(zip(CALLS, replies[0], strict=True))
 
 

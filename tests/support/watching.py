@@ -8,10 +8,35 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
 from tests.support.client import Client
 from tests.support.servers import ServerProcess
+
+SCRIPTS = """
+        a: EVAL "return redis.call('set', KEYS[1], ARGV[1])" 1 k v
+        a: EVAL "return redis.pcall('incr', 'k', 'k')" 0
+        a: EVAL "return redis.pcall('incr', 'k')" 0
+        a: EVAL "return redis.call('incr', 'k')" 0
+        a: EVAL "redis.call('select', 3) redis.call('get', 'k') return redis.call('ping')" 0
+        a: EVAL "this is no Lua" 0
+        a: EVAL "return 1" 2 k
+        a: EVAL_RO "return redis.call('get', KEYS[1])" 1 k
+        a: EVALSHA ffffffffffffffffffffffffffffffffffffffff 0
+        a: SCRIPT LOAD "return redis.call('get', 'k')"
+        a: EVALSHA 4a2267357833227dd98abdedb8cf24b15a986445 0
+        a: FUNCTION FLUSH
+        a: FUNCTION LOAD "#!lua name=lib\\nredis.register_function('f', function() return 1 end)"
+        a: FCALL f 0
+        a: FCALL nosuch 0
+        a: FUNCTION FLUSH
+        a: MULTI
+        a: EVAL "return redis.call('set', 'k', 'w')" 0
+        a: GET k
+        a: EXEC
+    """
+"""A scenario of scripts and functions, right and wrong ones, also in a transaction."""
 
 _TIME = re.compile(rb"^[0-9]{10}\.[0-9]{6} ")
 _END = b"the end of it"
@@ -21,6 +46,15 @@ def address_of(client: Client) -> str:
     """The address by which the server knows a connection."""
     host, port = client.socket.getsockname()[:2]
     return f"{host}:{port}"
+
+
+def calls(server: ServerProcess, protocol: int, setup: Iterable[str], lines: Iterable[str]) -> list[str]:
+    """The replies of one connection to ``lines``, after what ``setup`` says; words stand apart by spaces."""
+    with server.client() as client:
+        client.call("HELLO", protocol)
+        for line in setup:
+            client.call(*line.split())
+        return [repr(client.call(*line.split())) for line in lines]
 
 
 class Cast:
