@@ -27,6 +27,7 @@ LOADED_BYTES_PER_CHECK = 16 << 20
 EVICTIONS_PER_COMMAND = 16
 ESTIMATES_PER_LIMIT = 16  # memory is estimated again when so large a part of ``maxmemory`` has been written
 CHECKPOINT_ELEMENTS = 250_000  # of large collections: they take 75 MB until then, and 1 s of a replay
+SWEEP_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 LOG_MARGIN_BYTES = 256 << 10  # of prepared log, kept on a full disk for removals that nobody asked for
 COLLECT_OBJECTS = 10_000
@@ -243,26 +244,33 @@ class Maintenance:
         yield Job(FILES_LANE, give_back)
 
     def _sweep_task(self) -> Task:
-        """Delete a portion of what FLUSH, and DEL of large collections, left in the backend."""
-        keyspace = self.engine.keyspace
-        changes = keyspace.sweep_changes()
-        if not changes:
-            if self.engine.disk_full:  # the backend would give the space back some time, but it is needed now
-                yield Job(BACKEND_LANE, guarded(keyspace.backend.compact))
-            return
-        batch = keyspace.backend.batch()
-        error = yield Job(BACKEND_LANE, guarded(batch.begin))
-        if error is None:
-            for number, (key, record) in enumerate(changes):
-                if record is None:
-                    batch.delete(key)
-                else:
-                    batch.put(key, record)
-                if number % 64 == 0:
-                    yield None
-            error = yield Job(BACKEND_LANE, guarded(batch.commit))
-        if error is not None:
-            logger.error("sweep of flushed keys failed: %s", error)
+        """Delete a part of what FLUSH, and DEL of large collections, left in the backend.
+
+        It goes on for a moment only: a checkpoint and the end of the server wait for it.  What is left then
+        is for the next one.
+        """
+        engine = self.engine
+        deadline = engine.clock.monotonic() + SWEEP_SECONDS
+        while engine.clock.monotonic() < deadline:
+            changes = engine.keyspace.sweep_changes()
+            if not changes:
+                if engine.disk_full:  # the backend would give the space back some time, but it is needed now
+                    yield Job(BACKEND_LANE, guarded(engine.keyspace.backend.compact))
+                return
+            batch = engine.keyspace.backend.batch()
+            error = yield Job(BACKEND_LANE, guarded(batch.begin))
+            if error is None:
+                for number, (key, record) in enumerate(changes):
+                    if record is None:
+                        batch.delete(key)
+                    else:
+                        batch.put(key, record)
+                    if number % 64 == 0:
+                        yield None
+                error = yield Job(BACKEND_LANE, guarded(batch.commit))
+            if error is not None:
+                logger.error("sweep of flushed keys failed: %s", error)
+                return
 
     # -- checkpoints -----------------------------------------------------------------------------------------
 
@@ -281,7 +289,9 @@ class Maintenance:
             return True
         if engine.keyspace.changed_elements >= CHECKPOINT_ELEMENTS:
             return True
-        return seconds - self._last_checkpoint >= engine.config.get_int("checkpoint-interval")
+        # On a full disk only a checkpoint gives back the space of what was deleted, and of the log.
+        interval = RETRY_SECONDS if engine.disk_full else engine.config.get_int("checkpoint-interval")
+        return seconds - self._last_checkpoint >= interval
 
     def start_checkpoint(self) -> bool:
         """Begin a checkpoint now; False if one is under way."""

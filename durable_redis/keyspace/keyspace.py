@@ -26,7 +26,7 @@ from durable_redis.objects.entry import Value, expires_of
 from durable_redis.objects.expanded import Expanded
 from durable_redis.objects.hash_timed import HasDeadlines
 from durable_redis.objects.limits import EncodingLimits
-from storage.backends.base import Backend, WriteBatch
+from storage.backends.base import Backend, Record, WriteBatch
 from storage.errors import DamagedError, StorageError
 from storage.records import (
     PLACE_END,
@@ -47,6 +47,7 @@ logger = logging.getLogger("durable_redis")
 
 Sink = Callable[[int, Effect], None]
 SWEEP_RECORDS = 1024
+SWEEP_BYTES = 1 << 18
 COLLECTION_END = (1 << 64) - 1
 EXPIRE_CANDIDATES = 64
 FIELDS_PER_READ = 512  # that have expired are removed by whoever reads a hash: all of a compact one
@@ -106,6 +107,7 @@ class Keyspace:
         self._moved = dict(self.state.moved)  # collections that have left their first space: where they are
         self._counts = dict(self.state.counts)
         self._sweep = list(self.state.sweep)
+        self._swept = b""  # the last record that the sweep has found
         self._databases: list[Database | None] = [None] * len(self._spaces)
         self._graveyard: list[list[Shard]] = []
 
@@ -359,20 +361,29 @@ class Keyspace:
         if self._dead_on_disk:
             dead = self.backend.scan(dead_key(0), dead_key(COLLECTION_END), limit=1)
             if dead:
-                first, end = collection_range(parse_dead_key(dead[0][0]))
-                found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=1 << 18)
+                found = self._next_remains(*collection_range(parse_dead_key(dead[0][0])))
                 return [(key, None) for key, _ in found] or [(dead[0][0], None)]
             self._dead_on_disk = False
         while self.state.sweep:
             space = self.state.sweep[0]
-            first, end = key_range(space, 0, PLACE_END)
-            found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=1 << 18)
+            found = self._next_remains(*key_range(space, 0, PLACE_END))
             if found:
                 return [change for record in found for change in self._bury_record(*record)]
             self.state.sweep.pop(0)
             self._sweep.remove(space)
             self._counts.pop(space, None)
         return []
+
+    def _next_remains(self, first: bytes, end: bytes) -> list[Record]:
+        """Some records of a dead range, behind those found last: a scan from its start would step over what
+        LevelDB has of every removed record, again for each part.  Nothing found: the whole range is empty.
+        """
+        start = self._swept if first < self._swept < end else first
+        found = self.backend.scan(start, end, limit=SWEEP_RECORDS, bytes_max=SWEEP_BYTES)
+        if not found and start != first:  # a part that could not be removed
+            found = self.backend.scan(first, end, limit=SWEEP_RECORDS, bytes_max=SWEEP_BYTES)
+        self._swept = found[-1][0] if found else b""
+        return found
 
     def _bury_record(self, record_key: bytes, record: bytes) -> list[tuple[bytes, bytes | None]]:
         """What happens to a record of a dead space: it goes, and what belongs to it."""

@@ -188,7 +188,6 @@ def test_flush_makes_room(
     with server.client() as client:
         write_until_refused(client, b"k")
         assert client.call("FLUSHALL") == b"OK"
-        client.call("BGSAVE")
         wait_until(lambda: client.call("SET", "after", "x") == b"OK", "writes after FLUSHALL", server)
     server.kill9()
     server.start()
