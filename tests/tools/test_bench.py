@@ -23,7 +23,7 @@ from tools.bench.report import NOTES_MARKER, notes_of, render
 from tools.bench.results import Machine, PauseRow, RestartRow, Results, RunInfo, ThroughputRow, ZipfRow
 from tools.bench.scenarios.zipf import cache_bytes_of
 from tools.bench.servers import redis_contender, scratch_directory, subject_contenders
-from tools.bench.settings import FULL, QUICK, Settings
+from tools.bench.settings import FULL, QUICK, SCENARIOS, Settings
 from tools.bench.tables import number, with_range
 from tools.bench.targets import judge, throughput_target
 from tools.bench.wire import encode_command, key_name, value_pool
@@ -375,12 +375,18 @@ def sample_results(edition: str = "full") -> Results:
     )
     return Results(
         machine=machine,
-        runs=dict.fromkeys(("throughput", "restart", "zipf", "pauses"), run),
+        runs=dict.fromkeys(SCENARIOS, run),
         throughput=[
             cell(1, "redis", 100_000),
             cell(1, "lmdb", 110_000),
             cell(2, "redis", 50_000),
             cell(2, "lmdb", 65_000),
+        ],
+        collections=[
+            cell(1, "redis", 100_000, test="zadd"),
+            cell(1, "lmdb", 70_000, test="zadd"),
+            cell(1, "redis", 90_000, test="zpopmin"),
+            cell(1, "lmdb", 90_000, test="zpopmin"),
         ],
         restart=[restart, dataclasses.replace(restart, series="lmdb", first_get_ms=400.0)],
         zipf=[zipf, dataclasses.replace(zipf, cache_bytes=100, per_second=36_000.0)],
@@ -395,6 +401,7 @@ def test_results_survive_json_and_foreign_files_are_refused(tmp_path: Path) -> N
     results.save(path)
     again = Results.from_json(path.read_text())
     assert again.throughput == results.throughput
+    assert again.collections == results.collections
     assert again.to_json() == results.to_json()
     assert [file.name for file in path.parent.iterdir()] == ["results.json"]
     for text in ("", "[]", "{}", results.to_json().replace('"format": 1', '"format": 999')):
@@ -408,20 +415,21 @@ def test_judgements_take_the_median_of_ratios_and_the_worst_of_limits() -> None:
     assert write.measured.count == 2
     assert write.measured.median == pytest.approx(1.2)
     assert write.reached is True
+    assert judged["ZADD, `always`, no pipeline"].reached is False
     assert judged["start to first answered GET after a clean stop, 5 M keys"].reached is True
     assert judged["data ten times the cache, 95 % reads, zipf"].reached is False
     assert judged["worst pause under SET load with checkpoints, `always`, no pipeline"].reached is False
-    assert len(judged) == 4
+    assert len(judged) == 5
 
 
 def test_a_run_that_is_too_small_is_not_judged() -> None:
     results = sample_results("quick")
     results.restart = [dataclasses.replace(row, keys=1_000_000) for row in results.restart]
-    assert [judgement.reached for judgement in judge(results)] == [None] * 4
+    assert [judgement.reached for judgement in judge(results)] == [None] * 5
     report = render(results)
     assert "reached |" not in report
     assert "missed** |" not in report
-    assert "0 reached, 0 missed, 4 not judged." in report
+    assert "0 reached, 0 missed, 5 not judged." in report
 
 
 def test_a_pause_without_a_checkpoint_is_not_judged() -> None:
@@ -457,7 +465,7 @@ def test_report_shows_ratios_verdicts_and_failures() -> None:
     assert "| SET, no pipeline | lmdb | 87,500 | 1.20 (1.10–1.30) |" in report
     assert "| 5 M | lmdb | clean | 400 | 0.050 |" in report
     assert "0.45" in report
-    assert "2 reached, 2 missed, 0 not judged." in report
+    assert "2 reached, 3 missed, 0 not judged." in report
     assert "- zipf of redis: it broke" in report
     assert "fdatasync` of a 4 KiB block in place: median 105 µs" in report
     assert "`python -m tools.bench` (full edition)" in report
@@ -465,7 +473,7 @@ def test_report_shows_ratios_verdicts_and_failures() -> None:
 
 def test_every_table_of_the_report_has_equally_long_rows() -> None:
     tables = [block for block in render(sample_results()).split("\n\n") if block.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 8
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
@@ -489,3 +497,9 @@ def test_notes_by_hand_survive_rendering() -> None:
     assert first.endswith(NOTES_MARKER + "\n" + notes)
     assert render(sample_results(), notes_of(first)) == first
     assert notes_of("# Somebody else's file\n") == ""
+
+
+def test_every_test_of_collections_is_known_and_runs_in_the_order_of_the_table() -> None:
+    order = list(TESTS)
+    assert sorted(FULL.collection_tests, key=order.index) == list(FULL.collection_tests)
+    assert not set(FULL.collection_tests) & set(FULL.tests)

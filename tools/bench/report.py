@@ -10,7 +10,7 @@ import shlex
 import textwrap
 from collections.abc import Iterator
 
-from tools.bench.results import Machine, Results, RunInfo
+from tools.bench.results import Machine, Results, RunInfo, ThroughputRow
 from tools.bench.servers import stands_in
 from tools.bench.tables import (
     memory_table,
@@ -57,7 +57,14 @@ def render(results: Results, notes: str = "") -> str:
             "",
             *targets_table(judgements),
         ]
-    for section in (_throughput_section, _restart_section, _zipf_section, _pauses_section, _failures_section):
+    for section in (
+        _throughput_section,
+        _collections_section,
+        _restart_section,
+        _zipf_section,
+        _pauses_section,
+        _failures_section,
+    ):
         lines += section(results)
     return "\n".join([*lines, "", NOTES_MARKER]) + "\n" + notes
 
@@ -110,12 +117,31 @@ def _throughput_section(results: Results) -> Iterator[str]:
         "context switches per request.  Requests per second of MSET count the commands, not their "
         "keys.  redis-server does not rewrite its AOF here."
     )
-    for mode in dict.fromkeys(row.mode for row in results.throughput):
+    yield from _modes(results.throughput, is_judged(results, "throughput"))
+
+
+def _modes(rows: list[ThroughputRow], judged: bool) -> Iterator[str]:
+    """A table for each mode, and one of memory."""
+    for mode in dict.fromkeys(row.mode for row in rows):
         beside = "redis-server without persistence" if mode == "no" else f"redis-server `appendfsync {mode}`"
         yield from ("", f"### `appendfsync {mode}` beside {beside}", "")
-        yield from throughput_table(results.throughput, mode, is_judged(results, "throughput"))
+        yield from throughput_table(rows, mode, judged)
     yield from ("", "### Memory", "", "Highest of all cells and rounds.", "")
-    yield from memory_table(results.throughput)
+    yield from memory_table(rows)
+
+
+def _collections_section(results: Results) -> Iterator[str]:
+    if not results.collections:
+        return
+    settings = results.runs["collections"].settings
+    yield from ("", "## Collections", "")
+    yield from _paragraph(
+        "The same for redis-benchmark's commands on collections and XADD, without pipelining, "
+        f"{settings['rounds']} rounds of {settings['requests']:,} requests (fewer for LRANGE).  Each type "
+        f"has one key, which grows by elements out of {settings['keys']:,}, and shrinks, from test to test "
+        "in the order of the table."
+    )
+    yield from _modes(results.collections, is_judged(results, "collections"))
 
 
 def _restart_section(results: Results) -> Iterator[str]:

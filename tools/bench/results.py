@@ -134,6 +134,7 @@ class Results:
     machine: Machine
     runs: dict[str, RunInfo] = field(default_factory=dict)
     throughput: list[ThroughputRow] = field(default_factory=list)
+    collections: list[ThroughputRow] = field(default_factory=list)
     restart: list[RestartRow] = field(default_factory=list)
     zipf: list[ZipfRow] = field(default_factory=list)
     pauses: list[PauseRow] = field(default_factory=list)
@@ -162,6 +163,7 @@ class Results:
                 machine=Machine(**document["machine"]),
                 runs={name: RunInfo(**run) for name, run in document["runs"].items()},
                 throughput=[ThroughputRow(**row) for row in document["throughput"]],
+                collections=[ThroughputRow(**row) for row in document.get("collections", [])],
                 restart=[RestartRow(**row) for row in document["restart"]],
                 zipf=[ZipfRow(**row) for row in document["zipf"]],
                 pauses=[PauseRow(**row) for row in document["pauses"]],

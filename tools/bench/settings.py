@@ -18,7 +18,7 @@ Mode = Literal["always", "everysec", "no"]
 """When the log is synced.  ``no`` stands beside a redis-server without any persistence."""
 
 MODES: tuple[Mode, ...] = ("always", "everysec", "no")
-SCENARIOS = ("throughput", "restart", "zipf", "pauses")
+SCENARIOS = ("throughput", "collections", "restart", "zipf", "pauses")
 BACKENDS = ("leveldb", "lmdb")
 ROUNDS_MAX = 99
 CLIENTS_MAX = 10_000
@@ -36,6 +36,23 @@ class Settings:
     modes: tuple[Mode, ...] = MODES
     tests: tuple[str, ...] = ("ping", "get", "set", "incr", "mset")
     pipelines: tuple[int, ...] = (1, 16)
+    collection_tests: tuple[str, ...] = (
+        "lpush",
+        "rpush",
+        "lrange_100",
+        "lrange_300",
+        "lrange_500",
+        "lrange_600",
+        "lpop",
+        "rpop",
+        "sadd",
+        "spop",
+        "hset",
+        "zadd",
+        "zpopmin",
+        "xadd",
+    )
+    """Those that add come before those that take."""
     requests: int = 300_000
     """Requests of a cell without pipelining."""
     requests_pipelined: int = 3_000_000

@@ -76,22 +76,22 @@ def zipf_ratios(rows: list[ZipfRow], series: str) -> list[float]:
 
 def is_judged(results: Results, scenario: str) -> bool:
     """Whether a scenario ran at the size the targets are meant for: the full edition, a million keys."""
-    run = results.runs[scenario]
-    return run.edition == "full" and run.settings["keys"] >= KEYS_MIN
+    run = results.runs.get(scenario)
+    return run is not None and run.edition == "full" and run.settings["keys"] >= KEYS_MIN
 
 
 def judge(results: Results) -> list[Judgement]:
     """Every target that the results say something about."""
     return [
-        *_judge_throughput(results),
+        *_judge_throughput(results.throughput, is_judged(results, "throughput")),
+        *_judge_throughput(results.collections, is_judged(results, "collections")),
         *_judge_restart(results),
         *_judge_zipf(results),
         *_judge_pauses(results),
     ]
 
 
-def _judge_throughput(results: Results) -> Iterator[Judgement]:
-    rows = results.throughput
+def _judge_throughput(rows: list[ThroughputRow], judged: bool) -> Iterator[Judgement]:
     pipelines = sorted({row.pipeline for row in rows})
     for test in TESTS.values():
         for mode in MODES:
@@ -105,7 +105,7 @@ def _judge_throughput(results: Results) -> Iterator[Judgement]:
                     measured = spread(paired_ratios(own, baseline, lambda row: row.per_second))
                     if measured is not None:
                         work = f"{test.title}, `{mode}`, {depth(pipeline)}"
-                        reached = measured.median >= target if is_judged(results, "throughput") else None
+                        reached = measured.median >= target if judged else None
                         yield Judgement(work, series, measured, "×", f"≥ {target} ×", reached)
 
 

@@ -16,6 +16,10 @@ def _throughput(bench: Bench, results: Results) -> None:
     results.throughput = throughput.run(bench)
 
 
+def _collections(bench: Bench, results: Results) -> None:
+    results.collections = throughput.run_collections(bench)
+
+
 def _restart(bench: Bench, results: Results) -> None:
     results.restart = restart.run(bench)
 
@@ -30,6 +34,7 @@ def _pauses(bench: Bench, results: Results) -> None:
 
 RUNNERS: dict[str, Callable[[Bench, Results], None]] = {
     "throughput": _throughput,
+    "collections": _collections,
     "restart": _restart,
     "zipf": _zipf,
     "pauses": _pauses,

@@ -17,6 +17,22 @@ from tools.bench.wire import fill
 
 
 def run(bench: Bench) -> list[ThroughputRow]:
+    """Commands on plain keys, at every pipeline depth, with all keys there before."""
+    settings = bench.settings
+    return _run(bench, settings.tests, settings.pipelines, settings.keys)
+
+
+def run_collections(bench: Bench) -> list[ThroughputRow]:
+    """Commands on collections, one at a time on each connection, on an empty server.
+
+    redis-benchmark has one key for each type, and each test finds what those before it have left.
+    """
+    return _run(bench, bench.settings.collection_tests, (1,), 0)
+
+
+def _run(
+    bench: Bench, tests: tuple[str, ...], pipelines: tuple[int, ...], filled_keys: int
+) -> list[ThroughputRow]:
     """All rounds."""
     rows: list[ThroughputRow] = []
     for round_number in range(1, bench.settings.rounds + 1):
@@ -26,27 +42,32 @@ def run(bench: Bench) -> list[ThroughputRow]:
                 with bench.cell(title), bench.server(contender, mode) as server:
                     server.start()
                     server.wait_ready()
-                    fill(server.port, 0, bench.settings.keys, bench.settings.value_bytes)
-                    rows += _measure_server(bench, server, contender, mode, round_number)
+                    fill(server.port, 0, filled_keys, bench.settings.value_bytes)
+                    for name in tests:
+                        for pipeline in pipelines:
+                            rows += _measure(bench, server, contender, mode, name, pipeline, round_number)
     return rows
 
 
-def _measure_server(
-    bench: Bench, server: Server, contender: Contender, mode: Mode, round_number: int
+def _measure(
+    bench: Bench,
+    server: Server,
+    contender: Contender,
+    mode: Mode,
+    name: str,
+    pipeline: int,
+    round_number: int,
 ) -> list[ThroughputRow]:
+    """One cell; none if it failed."""
+    title = f"round {round_number}  {mode:8} {contender.series:8} {name:6} pipeline {pipeline:2}"
     rows: list[ThroughputRow] = []
-    for name in bench.settings.tests:
-        for pipeline in bench.settings.pipelines:
-            title = f"round {round_number}  {mode:8} {contender.series:8} {name:6} pipeline {pipeline:2}"
-            with bench.cell(title):
-                row = _measure_cell(
-                    bench, server, contender.series, mode, TESTS[name], pipeline, round_number
-                )
-                rows.append(row)
-                bench.progress.line(
-                    f"{title}  {row.per_second:11,.0f}/s  p99 {row.p99_ms:7.2f} ms"
-                    f"  CPU {row.cpu_us:5.1f} + {row.cpu_after_us:4.1f} µs"
-                )
+    with bench.cell(title):
+        row = _measure_cell(bench, server, contender.series, mode, TESTS[name], pipeline, round_number)
+        rows.append(row)
+        bench.progress.line(
+            f"{title}  {row.per_second:11,.0f}/s  p99 {row.p99_ms:7.2f} ms"
+            f"  CPU {row.cpu_us:5.1f} + {row.cpu_after_us:4.1f} µs"
+        )
     return rows
 
 
