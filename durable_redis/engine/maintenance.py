@@ -56,6 +56,7 @@ class Maintenance:
         self._spare_retry = 0.0
         self._save_requested = False
         self._checked_position = engine.log.written
+        self._changed_elements = 0  # since the last checkpoint began, at the last look
         self.huge_pages = HugePages()
         self._collapsed_at_bytes = 0
 
@@ -72,6 +73,7 @@ class Maintenance:
         engine.count_fast_calls()
         engine.statistics.sample(seconds)
         engine.durability.cron(now, seconds)
+        self._changed_elements = engine.keyspace.changed_elements
         self._check_disk()
         self._check_memory()
         memory = engine.keyspace.memory
@@ -292,6 +294,13 @@ class Maintenance:
         # On a full disk only a checkpoint gives back the space of what was deleted, and of the log.
         interval = RETRY_SECONDS if engine.disk_full else engine.config.get_int("checkpoint-interval")
         return seconds - self._last_checkpoint >= interval
+
+    def checkpoint_lag(self) -> float:
+        """How far the backend is behind the log, 1 being where a checkpoint begins."""
+        engine = self.engine
+        behind = engine.log.written - engine.keyspace.state.position
+        lag = behind / engine.config.get_int("checkpoint-wal-bytes")
+        return max(lag, self._changed_elements / CHECKPOINT_ELEMENTS)
 
     def start_checkpoint(self) -> bool:
         """Begin a checkpoint now; False if one is under way."""

@@ -33,7 +33,8 @@ CHUNKS_PER_SAMPLE = 512
 LINGER_SECONDS = 0.001
 TRIO_SHARE_SECONDS = 0.010
 SLICE_SECONDS = 0.001  # of background work when idle
-SLICE_SECONDS_MAX = 0.004  # ... and between two long turns
+SLICE_SECONDS_MAX = 0.004  # ... and between two turns, unless they are long themselves
+SLICE_SECONDS_LONG = 0.05
 BACKGROUND_SHARE = 0.4  # of the loop's time while there is traffic
 BACKGROUND_SHARE_MAX = 4.0
 LAG_MAX = 4  # in units of checkpoint-wal-bytes
@@ -310,12 +311,14 @@ class Reactor:
             self.workers.submit(background.jobs.popleft())
         now = time.perf_counter()
         if background.has_steps:
-            self._credit += (now - self._credit_from) * self._background_share()
+            earned = (now - self._credit_from) * self._background_share()
+            self._credit += earned
             if not busy:
                 self._credit = SLICE_SECONDS
             if self._credit > 0:
                 begun = time.perf_counter()
-                credit = min(self._credit, SLICE_SECONDS_MAX)
+                # Behind a turn that took long a slice may: else a load of such turns would starve it.
+                credit = min(self._credit, max(SLICE_SECONDS_MAX, min(earned, SLICE_SECONDS_LONG)))
                 background.run(credit)
                 self._credit = credit - (time.perf_counter() - begun)
                 if engine.log.pending or self._pushed:
@@ -328,8 +331,7 @@ class Reactor:
 
     def _background_share(self) -> float:
         """More for the checkpoint the further it is behind, up to slowing the writers."""
-        behind = self.engine.log.written - self.engine.keyspace.state.position
-        lag = behind / self.engine.config.get_int("checkpoint-wal-bytes")
+        lag = self.engine.maintenance.checkpoint_lag()
         return BACKGROUND_SHARE * max(1.0, lag) if lag < LAG_MAX else BACKGROUND_SHARE_MAX
 
     def client_connection(self, client: Client) -> Connection | None:

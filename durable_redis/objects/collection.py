@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import msgpack
 
 from durable_redis.objects.entry import Entry
+from durable_redis.objects.packer import PACKER
 
 FORM_COMPACT = 0  # the first byte of a body (``storage/FORMAT.md``)
 
@@ -70,7 +71,7 @@ class Collection(Entry):
 
 def pack(parts: Sequence[object], form: int = FORM_COMPACT) -> bytes:
     """The body of a collection's record: the form, then one msgpack array."""
-    packed: bytes = msgpack.packb(parts)
+    packed = PACKER.pack(parts)
     return bytes((form,)) + packed
 
 

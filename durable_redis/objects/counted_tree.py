@@ -1,8 +1,8 @@
 """A sequence on disk that knows positions: the order of an expanded sorted set, the elements of a list.
 
 A B+ tree whose inner nodes count what is below them, so that the item at a position, and the position of an
-item, are found by reading one node a level: three for ten million items.  Each node is a record of its own
-(``node_store.py``).
+item, are found by reading one node a level: three or four for ten million items.  Each node is a record of
+its own (``node_store.py``).
 
 With ``ordered`` the items are in ascending order and are found by comparison; an inner node knows a lower
 bound of each child but the first.  Without it items stand where they were put.
@@ -34,7 +34,6 @@ from storage.records import node_key
 LEAF_ITEMS_MAX: Final = 128
 LEAF_BYTES_MAX: Final = 8 << 10
 CHILDREN_MAX: Final = 128
-MERGED_ITEMS_MAX: Final = LEAF_ITEMS_MAX // 2  # two neighbours with so few items become one
 
 
 class CountedTree(NodeStore):
@@ -59,6 +58,8 @@ class CountedTree(NodeStore):
         self._codec = codec
         self._ordered = codec.ordered
         self._item_bytes = codec.item_bytes
+        self._leaf_items = min(codec.leaf_items_max, LEAF_ITEMS_MAX)
+        self._merged_items = self._leaf_items // 2  # two neighbours with so few items become one
         if not count:
             leaf = Leaf([], 0)
             self._young[root] = self._dirty[root] = leaf
@@ -76,6 +77,10 @@ class CountedTree(NodeStore):
 
     def _weight(self, node: Node) -> int:
         return len(node.items) if type(node) is Leaf else 0
+
+    def changed(self) -> int:
+        """See :class:`durable_redis.objects.expanded.Store`."""
+        return len(self._dirty) * self._leaf_items // 4
 
     def _new_node(self, node: Node) -> int:
         number = self.next_node
@@ -213,7 +218,7 @@ class CountedTree(NodeStore):
             self._touch(number, leaf)
         leaf.items.insert(index, item)
         leaf.size += self._item_bytes(item)
-        if len(leaf.items) > LEAF_ITEMS_MAX or leaf.size > LEAF_BYTES_MAX:
+        if len(leaf.items) > self._leaf_items or leaf.size > LEAF_BYTES_MAX:
             self._split_leaf(path, number, leaf, index)
 
     def _split_leaf(self, path: Path, number: int, leaf: Leaf, index: int) -> None:
@@ -292,7 +297,7 @@ class CountedTree(NodeStore):
         self._touch(number, leaf)
         item = leaf.items.pop(index)
         leaf.size -= self._item_bytes(item)
-        if path and len(leaf.items) < MERGED_ITEMS_MAX:
+        if path and len(leaf.items) < self._merged_items:
             if not leaf.items:
                 self._drop_child(path, number)
             else:
@@ -303,7 +308,7 @@ class CountedTree(NodeStore):
         """Let a leaf take over its right neighbour if both have little."""
         _, inner, at = path[-1]
         at %= len(inner.children)
-        if at + 1 == len(inner.children) or inner.counts[at] + inner.counts[at + 1] > MERGED_ITEMS_MAX:
+        if at + 1 == len(inner.children) or inner.counts[at] + inner.counts[at + 1] > self._merged_items:
             return
         right = inner.children[at + 1]
         neighbour = self._node(right)

@@ -37,7 +37,10 @@ def _pair(parts: list[Any]) -> list[tuple[float, bytes]]:
     return list(zip(some, some, strict=True))
 
 
-_CODEC: Final = NodeCodec(ordered=True, item_bytes=_item_bytes, flatten=_flatten, restore=_pair)
+# Scores come at random: nearly every change is in another leaf, which is kept in memory, and written, whole.
+_CODEC: Final = NodeCodec(
+    ordered=True, item_bytes=_item_bytes, flatten=_flatten, restore=_pair, leaf_items_max=32
+)
 
 
 def ordered_tree(

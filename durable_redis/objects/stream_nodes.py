@@ -18,6 +18,7 @@ import msgpack
 from sortedcontainers import SortedDict
 
 from durable_redis.objects.node_store import NodeStore
+from durable_redis.objects.packer import PACKER
 from durable_redis.objects.stream_node import ID_MAX, ID_MIN, Id, Node, next_id, previous_id
 from storage.backends.base import Reader
 from storage.records import decode_element, parse_stream_node_key, stream_node_key, stream_node_range
@@ -128,7 +129,7 @@ class StreamNodes(NodeStore):
 
     def _encode_node(self, node: Node) -> bytes:
         _, (ms, seq), count, size = outline_of(node)
-        packed: bytes = msgpack.packb(node.encode())
+        packed = PACKER.pack(node.encode())
         return _HEADER.pack(count, ms, seq, size) + packed
 
     def _decode_node(self, content: bytes) -> Node:

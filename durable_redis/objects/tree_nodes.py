@@ -10,6 +10,8 @@ from typing import Any
 
 import msgpack
 
+from durable_redis.objects.packer import PACKER
+
 
 class Leaf:
     """Items.  ``size`` is their bytes."""
@@ -44,16 +46,16 @@ class NodeCodec:
     item_bytes: Callable[[Any], int]
     flatten: Callable[[list[Any]], list[Any]] = list
     restore: Callable[[list[Any]], list[Any]] = list
+    leaf_items_max: int = 128
 
     def encode(self, node: Node) -> bytes:
         """The content of a node's record."""
-        packed: bytes
         if type(node) is Leaf:
-            packed = msgpack.packb(self.flatten(node.items))
+            packed = PACKER.pack(self.flatten(node.items))
             return b"\0" + packed
         assert type(node) is Inner
         bounds = self.flatten(node.bounds) if self.ordered else node.bounds
-        packed = msgpack.packb([node.children, node.counts, bounds])
+        packed = PACKER.pack([node.children, node.counts, bounds])
         return b"\1" + packed
 
     def decode(self, content: bytes) -> Node:

@@ -108,3 +108,15 @@ def test_many_changed_elements_bring_a_checkpoint(monkeypatch: pytest.MonkeyPatc
         assert whole.engine.maintenance.checkpoint_due()
         whole.checkpoint()
         assert not whole.engine.maintenance.checkpoint_due()
+
+
+def test_many_changed_elements_hurry_the_checkpoint() -> None:
+    """It gets its share of the loop by what waits for it in memory, not by the length of the log alone."""
+    whole = WholeEngine({})
+    maintenance_ = whole.engine.maintenance
+    assert maintenance_.checkpoint_lag() == 0
+    whole.call("SADD", "k", *range(maintenance.CHECKPOINT_ELEMENTS // 10))
+    whole.clock.ms += 1000
+    whole.engine.begin_batch()
+    maintenance_.cron()
+    assert 0.09 < maintenance_.checkpoint_lag() < 0.11

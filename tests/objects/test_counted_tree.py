@@ -24,7 +24,6 @@ def _node_sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 4)
         monkeypatch.setattr(counted_tree, "LEAF_BYTES_MAX", 60)
         monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 4)
-        monkeypatch.setattr(counted_tree, "MERGED_ITEMS_MAX", 2)
 
 
 class Machine:
