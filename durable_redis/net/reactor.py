@@ -33,8 +33,7 @@ CHUNKS_PER_SAMPLE = 512
 LINGER_SECONDS = 0.001
 TRIO_SHARE_SECONDS = 0.010
 SLICE_SECONDS = 0.001  # of background work when idle
-SLICE_SECONDS_MAX = 0.004  # ... and between two turns, unless they are long themselves
-SLICE_SECONDS_LONG = 0.05
+SLICE_SECONDS_MAX = 0.004  # ... and between two turns, unless they are longer
 BACKGROUND_SHARE = 0.4  # of the loop's time while there is traffic
 BACKGROUND_SHARE_MAX = 4.0
 LAG_MAX = 4  # in units of checkpoint-wal-bytes
@@ -105,7 +104,7 @@ class Reactor:
         while True:
             started = now
             self._turn(events)
-            self._between_turns(bool(events))
+            self._between_turns(bool(events), started)
             now = time.perf_counter()
             if now - started > statistics.turn_seconds_notable:
                 self.engine.inspection.turned(now - started, statistics)
@@ -289,7 +288,7 @@ class Reactor:
                     self._shown.add(connection)
         touched[:0] = told
 
-    def _between_turns(self, busy: bool) -> None:
+    def _between_turns(self, busy: bool, turn_started: float) -> None:
         """Jobs to the workers, timers, the ten-times-a-second work, and a slice for the background."""
         engine = self.engine
         background = engine.background
@@ -311,14 +310,13 @@ class Reactor:
             self.workers.submit(background.jobs.popleft())
         now = time.perf_counter()
         if background.has_steps:
-            earned = (now - self._credit_from) * self._background_share()
-            self._credit += earned
+            self._credit += (now - self._credit_from) * self._background_share()
             if not busy:
                 self._credit = SLICE_SECONDS
             if self._credit > 0:
                 begun = time.perf_counter()
-                # Behind a turn that took long a slice may: else a load of such turns would starve it.
-                credit = min(self._credit, max(SLICE_SECONDS_MAX, min(earned, SLICE_SECONDS_LONG)))
+                # As long as the turn before it at most: a load of long turns would starve shorter slices.
+                credit = min(self._credit, max(SLICE_SECONDS_MAX, now - turn_started))
                 background.run(credit)
                 self._credit = credit - (time.perf_counter() - begun)
                 if engine.log.pending or self._pushed:
