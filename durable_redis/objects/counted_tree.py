@@ -59,7 +59,7 @@ class CountedTree(NodeStore):
         self._ordered = codec.ordered
         self._item_bytes = codec.item_bytes
         self._leaf_items = min(codec.leaf_items_max, LEAF_ITEMS_MAX)
-        self._merged_items = self._leaf_items // 2  # two neighbours with so few items become one
+        self._merged_items = (self._leaf_items + 1) // 2  # two neighbours with so few items become one
         if not count:
             leaf = Leaf([], 0)
             self._young[root] = self._dirty[root] = leaf

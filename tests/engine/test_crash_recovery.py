@@ -44,7 +44,7 @@ KEYS = [b"k%d" % number for number in range(12)] + [b"{tag}%d" % number for numb
 @pytest.fixture(autouse=True)
 def _small_collections_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a dozen elements are many here."""
-    monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 4)
+    monkeypatch.setattr(counted_tree, "LEAF_ITEMS_MAX", 3)
     monkeypatch.setattr(counted_tree, "CHILDREN_MAX", 3)
 
 
